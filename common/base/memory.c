@@ -1,0 +1,91 @@
+#include "base/memory.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 }; /* bytes: one cache line, one AVX-512 register */
+
+static size_t limit_bytes;
+static atomic_long failures_after = -1;
+static atomic_long live_blocks;
+
+static int refused_on_demand(void)
+{
+    if (atomic_load(&failures_after) < 0)
+        return 0;
+    long left = atomic_fetch_sub(&failures_after, 1);
+    if (left > 0)
+        return 0;
+    atomic_store(&failures_after, 0);
+    return 1;
+}
+
+void *pe_allocate(size_t count, size_t size, const char *what, pe_error *err)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2) {
+        pe_fail(err, PE_MEMORY, "%s: %zu elements of %zu bytes are more than any address space",
+                what, count, size);
+        return NULL;
+    }
+    if (limit_bytes && bytes > limit_bytes) {
+        pe_fail(err, PE_MEMORY, "%s: needs %.1f MiB, but only %.1f MiB may be used", what,
+                (double)bytes / 1048576.0, (double)limit_bytes / 1048576.0);
+        return NULL;
+    }
+    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    void *block = refused_on_demand() ? NULL : aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
+    if (!block) {
+        pe_fail(err, PE_MEMORY, "%s: no memory for %zu bytes", what, bytes);
+        return NULL;
+    }
+    memset(block, 0, rounded ? rounded : ALIGNMENT);
+    atomic_fetch_add(&live_blocks, 1);
+    return block;
+}
+
+void *pe_grow(void *block, size_t old_count, size_t new_count, size_t size, const char *what,
+              pe_error *err)
+{
+    void *grown = pe_allocate(new_count, size, what, err);
+    if (!grown)
+        return NULL;
+    if (block)
+        memcpy(grown, block, (old_count < new_count ? old_count : new_count) * size);
+    pe_release(block);
+    return grown;
+}
+
+char *pe_copy_text(const char *text, const char *what, pe_error *err)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = pe_allocate(bytes, 1, what, err);
+    if (copy)
+        memcpy(copy, text, bytes);
+    return copy;
+}
+
+void pe_release(void *block)
+{
+    if (!block)
+        return;
+    atomic_fetch_sub(&live_blocks, 1);
+    free(block);
+}
+
+void pe_set_memory_limit(size_t bytes)
+{
+    limit_bytes = bytes;
+}
+
+void pe_fail_allocations_after(long allowed)
+{
+    atomic_store(&failures_after, allowed);
+}
+
+long pe_live_blocks(void)
+{
+    return atomic_load(&live_blocks);
+}
