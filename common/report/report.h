@@ -1,0 +1,53 @@
+/* Writers: a result becomes a folder of files, several of them an index. All bytes depend on the
+ * result alone: sorted keys, fixed ids, no time, no host name. */
+#ifndef PE_REPORT_REPORT_H
+#define PE_REPORT_REPORT_H
+
+#include "report/result.h"
+
+enum {
+    PE_REPORT_CSV = 1 << 0,      /* TABLE.csv, FIGURE.csv, verdicts.csv */
+    PE_REPORT_JSON = 1 << 1,     /* result.json */
+    PE_REPORT_SVG = 1 << 2,      /* FIGURE.gp, FIGURE.svg */
+    PE_REPORT_PNG = 1 << 3,      /* FIGURE.gp, FIGURE.png */
+    PE_REPORT_NOTEBOOK = 1 << 4, /* ID.ipynb, with the PNG pictures in it */
+    PE_REPORT_PAGE = 1 << 5,     /* ID.html, with the SVG pictures in it */
+    PE_REPORT_ALL = (1 << 6) - 1
+};
+
+enum {
+    PE_REPORT_SCHEMA = 1
+}; /* of result.json and run.json; grows when a key changes its meaning */
+
+/* Everything that `formats` asks for into `folder`, which is made when it is missing. run.json
+ * comes last, with the SHA-256 of each file and "complete": true. Without gnuplot, or when a
+ * picture fails, all the rest is still written (pages then say which picture is missing), run.json
+ * says "pictures": false, and the return is PE_TOOL. PE_USAGE, PE_MEMORY  the result is not sound
+ * (pe_result_check): nothing is written PE_WRITE             no run.json is written; the files of
+ * an earlier run that were not yet replaced are what they were */
+pe_status pe_report_save(const pe_result *result, const char *folder, unsigned formats,
+                         pe_error *err);
+
+/* Is the folder what its run.json says?
+ *   PE_FORMAT   no run.json, not ours, or not complete
+ *   PE_DIFFERS  a file is missing or has other bytes; the sentence names it */
+pe_status pe_report_verify(const char *folder, pe_error *err);
+
+/* index.html in `folder`, with a link and the finding of every subfolder that pe_report_verify
+ * accepts, by name. Subfolders without a run.json are passed over; *listed, when not NULL, is how
+ * many are in it. PE_WRITE, PE_MEMORY */
+pe_status pe_report_index(const char *folder, size_t *listed, pe_error *err);
+
+/* Verdicts and tables as plain text for a terminal. */
+pe_status pe_report_text(const pe_result *result, pe_buffer *out, pe_error *err);
+
+/* The single writers, into memory. Pictures are looked up by figure id and format; NULL or a
+ * missing one leaves a sentence in its place. */
+typedef struct pe_picture_shelf pe_picture_shelf;
+pe_status pe_report_json(const pe_result *result, pe_buffer *out, pe_error *err);
+pe_status pe_report_notebook(const pe_result *result, const pe_picture_shelf *pictures,
+                             pe_buffer *out, pe_error *err);
+pe_status pe_report_page(const pe_result *result, const pe_picture_shelf *pictures, pe_buffer *out,
+                         pe_error *err);
+
+#endif
