@@ -10,8 +10,9 @@
 
 #include <stddef.h>
 
-#define PE_ROW_SUM_SLACK 0.02 /* weights stored in bf16 are off by up to 2^-9 each, at worst 2^-8  \
-                               */
+#define PE_ROW_SUM_SLACK                                                                           \
+    0.02 /* weights stored in bf16 are off by up to 2^-9 each, at worst 2^-8                       \
+          */
 
 /* a_ij = exp(l_ij - max_i) / sum, row by row over the columns of the region (ALL or CAUSAL); 0
  * outside. -inf is a masked entry; NaN, +inf or a row without any finite entry is PE_FORMAT;
@@ -32,7 +33,8 @@ pe_status pe_mirror_gap(const double *a, size_t T, double *out, pe_error *err);
  * whatever their size, so causal uniform attention scores 1.0. Print it beside the mirror gap. */
 pe_status pe_published_symmetry(const double *a, size_t T, double *out, pe_error *err);
 
-/* sum_{j<i} a_ij - sum_{j>i} a_ij, mean over the middle half T/4 <= i < 3T/4 (all rows for T < 4).
+/* sum_{j<i} a_ij - sum_{j>i} a_ij, mean over the middle half T/4 <= i < T - T/4, which is
+ * mirror-symmetric (all rows for T < 4).
  * [-1,1]; > 0 looks back. */
 pe_status pe_direction_balance(const double *a, size_t T, double *out, pe_error *err);
 

@@ -18,7 +18,7 @@ pe_status pe_bias_horizon(const double *b, size_t n, double share, size_t *windo
 pe_status pe_bias_steps(const double *b, size_t n, double tolerance, size_t *starts, size_t *count,
                         pe_error *err);
 
-/* Resolution distance: the smallest r such that b is within tolerance of b[r] from r to the end;
+/* Resolution distance: the smallest r from which on b varies by no more than tolerance in all;
  * n - 1 means that it still changes at the last distance (never constant). */
 pe_status pe_bias_resolution(const double *b, size_t n, double tolerance, size_t *distance,
                              pe_error *err);

@@ -1,5 +1,5 @@
 /* The shape of a table of codes P (T,d), row t the code of position t (METRICS 4.1, 4.2, 6): its
- * Gram matrix, spectrum, rank, components, and how unique its rows are. Every entry must be finite:
+ * Gram matrix, singular values, stable rank and amplitude spectrum. Every entry must be finite:
  * PE_FORMAT. T, d >= 1: PE_USAGE. */
 #ifndef PE_ANALYSIS_TABLE_H
 #define PE_ANALYSIS_TABLE_H
@@ -8,7 +8,10 @@
 #include "base/status.h"
 
 #include <stddef.h>
-#include <stdint.h>
+
+/* X = P with the mean of each column taken off, (T,d), the caller's; a constant column becomes
+ * exactly 0. */
+pe_status pe_centre_columns(const double *P, size_t T, size_t d, double *X, pe_error *err);
 
 /* G = P P^T, (T,T), the caller's; bitwise symmetric. */
 pe_status pe_gram(const double *P, size_t T, size_t d, double *G, pe_error *err);
@@ -29,26 +32,9 @@ pe_status pe_singular_values(const double *P, size_t T, size_t d, double *sigma,
 pe_status pe_stable_rank(const double *P, size_t T, size_t d, int centred, double *out,
                          pe_error *err);
 
-/* The first n principal components, n <= min(T,d): scores (T,n) of the centred rows, axes (n,d) of
- * length 1, and share[n] of the variance each carries. Any of the three may be NULL. Sign: the
- * entry of an axis largest in size is positive. PE_FORMAT when all rows are equal. */
-pe_status pe_principal_components(const double *P, size_t T, size_t d, size_t n, double *scores,
-                                  double *axes, double *share, pe_error *err);
-
 /* amplitude (T/2+1, d): of frequency f/T (f turns over the table) in each column, scaled so that
  * A cos(2 pi f t/T + phi) gives A: |X_0|/T, 2|X_f|/T, |X_{T/2}|/T. */
 pe_status pe_amplitude_spectrum(const double *P, size_t T, size_t d, double *amplitude,
                                 pe_error *err);
-
-typedef struct pe_nearest_pair {
-    double
-        distance; /* smallest Euclidean distance between two rows; 0: two positions share a code */
-    size_t first, second; /* the rows, first < second; the lowest such pair among equals */
-} pe_nearest_pair;
-
-/* Uniqueness. Exact for every T >= 2: all pairs up to T = 4096; beyond, rows sorted along a random
- * unit vector, where rows further apart than the best pair so far cannot improve it. */
-pe_status pe_nearest_rows(const double *P, size_t T, size_t d, uint64_t seed, pe_nearest_pair *out,
-                          pe_error *err);
 
 #endif
