@@ -82,22 +82,28 @@ static void add_row_causal(const double *m, const pe_profile *p, pe_region regio
     sum->energy += row.energy;
 }
 
-/* Energies to fractions. What is left of a constant matrix is rounding noise, whose fractions would
- * mean nothing: 8 eps per entry is what a softmax or a product leaves. */
+/* What is left of a constant matrix is rounding noise, whose fractions would mean nothing: 8 eps
+ * per entry is what a softmax or a product leaves. */
+static int nothing_varies(double energy, double mean, size_t entries)
+{
+    return energy <= (double)entries * square(8.0 * DBL_EPSILON * mean);
+}
+
 static void scale_split(pe_split *s, int causal, size_t entries)
 {
-    s->constant = s->energy <= (double)entries * square(8.0 * DBL_EPSILON * s->mean);
-    double scale = s->constant ? NAN : 1.0 / s->energy;
+    s->constant = nothing_varies(s->energy, s->mean, entries);
+    double scale = s->constant ? (double)NAN : 1.0 / s->energy;
+    double scale_halves = causal ? (double)NAN : scale;
     if (!causal) {
         s->toeplitz = s->toeplitz_even + s->toeplitz_odd;
         s->rest = s->rest_even + s->rest_odd;
     }
     s->toeplitz *= scale;
     s->rest *= scale;
-    s->toeplitz_even *= causal ? NAN : scale;
-    s->toeplitz_odd *= causal ? NAN : scale;
-    s->rest_even *= causal ? NAN : scale;
-    s->rest_odd *= causal ? NAN : scale;
+    s->toeplitz_even *= scale_halves;
+    s->toeplitz_odd *= scale_halves;
+    s->rest_even *= scale_halves;
+    s->rest_odd *= scale_halves;
 }
 
 static pe_status check_region(size_t T, pe_region region, pe_error *err)
@@ -157,7 +163,7 @@ pe_status pe_split_parts(const double *m, size_t T, double *toeplitz_even, doubl
 
 pe_status pe_toeplitz_fit_of(const double *m, size_t T, pe_toeplitz_fit *out, pe_error *err)
 {
-    pe_split split;
+    pe_split split = {0};
     pe_profile p;
     pe_status st = pe_split_of(m, T, PE_REGION_OFF_DIAGONAL, PE_MEAN_REMOVED, &split, err);
     if (st == PE_OK)
@@ -168,7 +174,8 @@ pe_status pe_toeplitz_fit_of(const double *m, size_t T, pe_toeplitz_fit *out, pe
     for (size_t k = 0; k < 2 * T - 1; k++)
         deviation = fmax(deviation, p.deviation[k]);
     pe_profile_free(&p);
-    *out = (pe_toeplitz_fit){deviation, split.constant ? NAN : 1.0 - split.rest, 2.0 / (double)T};
+    *out = (pe_toeplitz_fit){deviation, split.constant ? (double)NAN : 1.0 - split.rest,
+                             2.0 / (double)T};
     return PE_OK;
 }
 
@@ -191,7 +198,8 @@ pe_status pe_symmetry_of(const double *m, size_t T, pe_symmetry *out, pe_error *
             odd += square(0.5 * (x - y));
             energy += square(x);
         }
-    *out =
-        (pe_symmetry){variance > 0.0 ? product / variance : NAN, energy > 0.0 ? odd / energy : NAN};
+    int constant = nothing_varies(variance, mean, pe_region_size(PE_REGION_OFF_DIAGONAL, T));
+    *out = (pe_symmetry){constant ? (double)NAN : product / variance,
+                         energy > 0.0 ? odd / energy : (double)NAN};
     return PE_OK;
 }

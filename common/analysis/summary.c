@@ -13,7 +13,7 @@ static size_t count_not_finite(const double *x, size_t n)
 {
     size_t bad = 0;
     for (size_t i = 0; i < n; i++)
-        bad += !isfinite(x[i]);
+        bad += isfinite(x[i]) ? 0 : 1;
     return bad;
 }
 
