@@ -31,10 +31,10 @@ typedef enum pe_scale {
                <= 0 are gaps */
 
 typedef enum pe_look {
-    PE_LINE,
-    PE_STEPS,    /* the value holds until the next x */
-    PE_POINTS,   /* with error bars when low and high are given */
-    PE_REFERENCE /* thin and grey: a theory, chance level */
+    PE_LOOK_LINE,
+    PE_LOOK_STEPS,    /* the value holds until the next x */
+    PE_LOOK_POINTS,   /* with error bars when low and high are given */
+    PE_LOOK_REFERENCE /* thin and grey: a theory, chance level */
 } pe_look;
 
 typedef struct pe_series {
@@ -95,8 +95,11 @@ void pe_figure_add_series(pe_figure *figure, const pe_series *series);
 void pe_figure_mark_x(pe_figure *figure, double at, const char *name);
 void pe_figure_mark_y(pe_figure *figure, double at, const char *name);
 
-/* Bars and dots: before the first series. */
-void pe_figure_categories(pe_figure *figure, size_t n, const char *const *names);
+/* Bars and dots: before the first series. With a single series each bar has the colour of its
+ * category when slots (n) are given, as for categories that are variants; NULL: the series' colour.
+ */
+void pe_figure_categories(pe_figure *figure, size_t n, const char *const *names,
+                          const size_t *slots);
 
 /* PE_HEATMAPS. */
 void pe_figure_colours(pe_figure *figure, pe_palette palette, const char *label, pe_scale scale);

@@ -73,7 +73,12 @@ void pe_section_series(pe_section *section, const char *id, const char *caption,
                        const pe_sheet_column column[2], size_t n, const double *x, const double *y);
 
 /* ---- verdicts ---- */
-typedef enum pe_judgement { PE_PASS, PE_FAIL, PE_INFO, PE_NOT_APPLICABLE } pe_judgement;
+typedef enum pe_judgement {
+    PE_VERDICT_PASS,
+    PE_VERDICT_FAIL,
+    PE_VERDICT_INFO,
+    PE_VERDICT_NOT_APPLICABLE
+} pe_judgement;
 
 typedef struct pe_verdict {
     const char *id;       /* of the measurement in METRICS.md: "D1" */
@@ -85,12 +90,13 @@ typedef struct pe_verdict {
     const char *source;         /* where the expected value stands: "eq. (4)", "closed form" */
     double ci_low, ci_high;     /* interval of the value; NaN: there is none */
     pe_judgement judgement;
-    const char *because; /* one sentence; for PE_FAIL and PE_NOT_APPLICABLE required */
+    const char
+        *because; /* one sentence; for PE_VERDICT_FAIL and PE_VERDICT_NOT_APPLICABLE required */
 } pe_verdict;
 
-/* All numbers NaN, all texts NULL, PE_INFO: what to start from. */
+/* All numbers NaN, all texts NULL, PE_VERDICT_INFO: what to start from. */
 pe_verdict pe_verdict_blank(void);
-/* PE_PASS when |value - expected| <= tolerance; a NaN among the three fails. */
+/* PE_VERDICT_PASS when |value - expected| <= tolerance; a NaN among the three fails. */
 pe_judgement pe_judge(double value, double expected, double tolerance);
 const char *pe_judgement_text(pe_judgement judgement); /* "PASS", "NOT APPLICABLE", ... */
 
