@@ -97,7 +97,8 @@ pe_case_writer *pe_case_write_begin(const char *folder, const char *name, const 
 
 /* A member of case.json beside name, variant, options and files: "formula", "seed", "tolerance",
  * ...; or an option. value is moved, also on failure.
- *   PE_USAGE   value is NULL (its construction failed), or the key is one of those four */
+ *   PE_MEMORY  also when value is NULL (its construction failed)
+ *   PE_USAGE   the member is one of those four */
 pe_status pe_case_write_member(pe_case_writer *w, const char *key, json_t *value, pe_error *err);
 pe_status pe_case_write_option(pe_case_writer *w, const char *key, json_t *value, pe_error *err);
 

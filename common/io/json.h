@@ -27,4 +27,11 @@ pe_status pe_json_save(const char *path, const json_t *value, pe_error *err);
 /* A new reference: the number, or null for a NaN or an infinity, which JSON cannot hold. */
 json_t *pe_json_real(double value);
 
+/* A new reference to a text; NULL on failure: PE_USAGE when it is not UTF-8, PE_MEMORY. */
+json_t *pe_json_text(const char *text, pe_error *err);
+
+/* object[key] = value, moved, also on failure. PE_MEMORY, also when value is NULL (its construction
+ * failed); PE_USAGE when the key is not UTF-8. */
+pe_status pe_json_set(json_t *object, const char *key, json_t *value, pe_error *err);
+
 #endif

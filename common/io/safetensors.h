@@ -59,7 +59,7 @@ typedef struct pe_safetensors_text {
 
 /* Write all items and the metadata strings. The data are ordered by falling element size, then by
  * name, as the original library does, so that every tensor is aligned.
- *   PE_USAGE   a name twice, "__metadata__" as a name, or text that is not UTF-8
+ *   PE_USAGE   a name or a metadata key twice, "__metadata__" as a name, or text that is not UTF-8
  *   PE_WRITE   as in output.h */
 pe_status pe_safetensors_write(const char *path, const pe_safetensors_item *items, size_t count,
                                const pe_safetensors_text *metadata, size_t metadata_count,
