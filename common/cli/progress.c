@@ -1,0 +1,60 @@
+#include "cli/progress.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define QUIET_SECONDS 2.0
+#define LEAST_SECONDS 0.1
+
+static double now_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool can_rewrite_a_line(void)
+{
+    const char *terminal = getenv("TERM");
+    return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+void pe_progress_begin_at(pe_progress *p, FILE *out, const char *what, size_t total, double now)
+{
+    *p = (pe_progress){.out = out, .what = what, .total = total, .started = now, .shown = -1};
+}
+
+void pe_progress_begin(pe_progress *p, const pe_cli *cli, const char *what, size_t total)
+{
+    const bool quiet = cli && pe_cli_flag(cli, "quiet");
+    pe_progress_begin_at(p, !quiet && can_rewrite_a_line() ? stderr : NULL, what, total,
+                         now_seconds());
+}
+
+void pe_progress_step_at(pe_progress *p, size_t done, double now)
+{
+    if (!p->out || now - p->started < QUIET_SECONDS)
+        return;
+    if (p->shown >= 0 && now - p->shown < LEAST_SECONDS)
+        return;
+    p->shown = now;
+    fprintf(p->out, "\r%s: %zu of %zu, %.0f s\033[K", p->what, done, p->total, now - p->started);
+    fflush(p->out);
+}
+
+void pe_progress_step(pe_progress *p, size_t done)
+{
+    if (p->out)
+        pe_progress_step_at(p, done, now_seconds());
+}
+
+void pe_progress_end(pe_progress *p)
+{
+    if (p->out && p->shown >= 0) {
+        fputs("\r\033[K", p->out);
+        fflush(p->out);
+    }
+    p->out = NULL;
+}

@@ -1,0 +1,14 @@
+/* What this program is made of. */
+#ifndef PE_CLI_VERSION_H
+#define PE_CLI_VERSION_H
+
+#include <jansson.h>
+
+#define PE_VERSION "0.1.0"
+
+/* {"version", "compiler", "gsl", "blas", "simd", "quad", "openmp"}: a new reference, NULL when
+ * there is no memory. "gsl" is null in a program that does not link it; "quad" says whether the
+ * quad pass is a reference (core/quad.h). */
+json_t *pe_version(void);
+
+#endif
