@@ -1,9 +1,9 @@
 #include "io/case.h"
 
 #include "base/memory.h"
+#include "base/names.h"
 #include "io/input.h"
 #include "io/json.h"
-#include "io/names.h"
 #include "io/npy.h"
 #include "io/output.h"
 
@@ -339,7 +339,7 @@ pe_status pe_case_tensor(const pe_case *c, const char *name, pe_tensor *out, pe_
     char *path = join(c->folder, file, err);
     if (!path)
         return PE_MEMORY;
-    pe_tensor t;
+    pe_tensor t = {0};
     pe_status status = f->dtype == PE_DTYPE_BF16 ? pe_npy_read_bf16(path, PE_NPY_MAX_BYTES, &t, err)
                                                  : pe_npy_read(path, PE_NPY_MAX_BYTES, &t, err);
     pe_release(path);

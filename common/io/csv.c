@@ -294,7 +294,7 @@ static pe_status take_row(reader *r)
     pe_status status = make_room(r);
     r->more = 1;
     for (size_t c = 0; c < t->columns && status == PE_OK; c++) {
-        field f;
+        field f = {0};
         double value = 0;
         if (!r->more)
             return bad(r, r->line_end, "this row has fewer fields than the first");
@@ -353,8 +353,8 @@ pe_status pe_csv_read_memory(const char *bytes, size_t size, const char *name, p
 
 pe_status pe_csv_read(const char *path, size_t max_bytes, pe_csv_table *out, pe_error *err)
 {
-    char *bytes;
-    size_t size;
+    char *bytes = NULL;
+    size_t size = 0;
     pe_status status = pe_input_load(path, max_bytes, &bytes, &size, err);
     if (status != PE_OK)
         return status;

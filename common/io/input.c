@@ -55,7 +55,7 @@ pe_status pe_input_read(const pe_input *in, size_t offset, void *buffer, size_t 
 pe_status pe_input_load(const char *path, size_t max_bytes, char **bytes, size_t *size,
                         pe_error *err)
 {
-    pe_input in;
+    pe_input in = {0};
     pe_status status = pe_input_open(path, &in, err);
     if (status != PE_OK)
         return status;

@@ -39,8 +39,8 @@ json_t *pe_json_load_memory(const char *text, size_t size, const char *name, pe_
 
 json_t *pe_json_load(const char *path, size_t max_bytes, pe_error *err)
 {
-    char *text;
-    size_t size;
+    char *text = NULL;
+    size_t size = 0;
     if (pe_input_load(path, max_bytes, &text, &size, err) != PE_OK)
         return NULL;
     json_t *value = pe_json_load_memory(text, size, path, err);

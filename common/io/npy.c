@@ -227,7 +227,7 @@ static pe_status read_preamble(const unsigned char *bytes, size_t have, const ch
 static pe_status read_header(const unsigned char *bytes, size_t have, size_t size, const char *name,
                              size_t max_bytes, header *h, pe_error *err)
 {
-    size_t start, length;
+    size_t start = 0, length = 0;
     pe_status status = read_preamble(bytes, have, name, &start, &length, err);
     if (status != PE_OK)
         return status;
@@ -260,7 +260,7 @@ static pe_status read_header(const unsigned char *bytes, size_t have, size_t siz
 static pe_status transpose(pe_tensor *t, pe_error *err)
 {
     size_t wide = pe_dtype_size(t->dtype), stride[PE_SHAPE_RANK], at[PE_SHAPE_RANK] = {0};
-    pe_tensor to;
+    pe_tensor to = {0};
     pe_status status = pe_tensor_allocate(t->dtype, t->rank, t->shape, &to, err);
     if (status != PE_OK)
         return status;
@@ -327,7 +327,7 @@ static pe_status read_file(const pe_input *in, size_t max_bytes, int want_bits, 
         status = check_bits(&h, want_bits, in->path, err);
     if (status != PE_OK)
         return status;
-    pe_tensor t;
+    pe_tensor t = {0};
     status = pe_tensor_allocate(h.tensor.dtype, h.tensor.rank, h.tensor.shape, &t, err);
     if (status != PE_OK)
         return status;
@@ -344,7 +344,7 @@ static pe_status read_file(const pe_input *in, size_t max_bytes, int want_bits, 
 static pe_status read_path(const char *path, size_t max_bytes, int want_bits, pe_tensor *out,
                            pe_error *err)
 {
-    pe_input in;
+    pe_input in = {0};
     pe_status status = pe_input_open(path, &in, err);
     if (status != PE_OK)
         return status;
@@ -372,7 +372,7 @@ pe_status pe_npy_read_memory(const void *bytes, size_t size, const char *name, s
         status = check_bits(&h, 0, name, err);
     if (status != PE_OK)
         return status;
-    pe_tensor t;
+    pe_tensor t = {0};
     status = pe_tensor_allocate(h.tensor.dtype, h.tensor.rank, h.tensor.shape, &t, err);
     if (status != PE_OK)
         return status;

@@ -136,11 +136,15 @@ static int create_and_lock(const char *temporary)
     pthread_mutex_lock(&one_at_a_time);
     int descriptor = open(temporary, flags, 0644);
     /* A dead run with our process id (ids come back, in containers soon) may have left one. */
-    if (descriptor < 0 && errno == EEXIST && nobody_writes(temporary) && unlink(temporary) == 0)
+    int reason = errno;
+    if (descriptor < 0 && reason == EEXIST && nobody_writes(temporary) && unlink(temporary) == 0) {
         descriptor = open(temporary, flags, 0644);
+        reason = errno;
+    }
     if (descriptor >= 0)
         (void)flock(descriptor, LOCK_EX | LOCK_NB); /* some network file systems have no locks */
     pthread_mutex_unlock(&one_at_a_time);
+    errno = reason;
     return descriptor;
 }
 

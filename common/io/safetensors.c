@@ -1,9 +1,9 @@
 #include "io/safetensors.h"
 
 #include "base/memory.h"
+#include "base/names.h"
 #include "io/input.h"
 #include "io/json.h"
-#include "io/names.h"
 #include "io/output.h"
 
 #include <inttypes.h>
@@ -85,7 +85,7 @@ static pe_status take_entry(const pe_safetensors *f, const char *name, const jso
                             pe_safetensors_entry *e, pe_error *err)
 {
     const json_t *range = json_object_get(info, "data_offsets");
-    size_t bytes, type = 0;
+    size_t bytes = 0, type = 0;
     e->name = name;
     e->dtype = json_string_value(json_object_get(info, "dtype"));
     if (!e->dtype || json_object_size(info) != 3)
@@ -191,7 +191,7 @@ static pe_status header_length(const pe_safetensors *f, size_t *length, pe_error
 
 static pe_status load_header(pe_safetensors *f, pe_error *err)
 {
-    size_t length;
+    size_t length = 0;
     pe_error own;
     err = err ? err : &own;
     pe_status status = header_length(f, &length, err);
@@ -285,18 +285,14 @@ const char *pe_safetensors_metadata(const pe_safetensors *file, const char *key)
 
 static pe_status unknown_name(const pe_safetensors *f, const char *name, pe_error *err)
 {
-    const char **names = pe_allocate(f->count, sizeof *names, "names", err), *near = NULL;
+    const char **names = pe_allocate(f->count, sizeof *names, "names", err);
     if (!names)
         return PE_MEMORY;
     for (size_t i = 0; i < f->count; i++)
         names[i] = f->entries[i].name;
-    near = pe_nearest_name(name, f->count, names);
-    if (near)
-        pe_fail(err, PE_USAGE, "%s: no tensor \"%.*s\"; did you mean \"%.*s\"?", f->name, SHOWN,
-                name, SHOWN, near);
-    else
-        pe_fail(err, PE_USAGE, "%s: no tensor \"%.*s\" among its %zu; the first is \"%.*s\"",
-                f->name, SHOWN, name, f->count, SHOWN, f->count ? names[0] : "");
+    const char *near = pe_nearest_name(name, f->count, names);
+    pe_fail(err, PE_USAGE, "%s: no tensor \"%.*s\" among its %zu%s%.*s%s", f->name, SHOWN, name,
+            f->count, near ? "; did you mean \"" : "", SHOWN, near ? near : "", near ? "\"?" : "");
     pe_release(names);
     return PE_USAGE;
 }
@@ -304,7 +300,7 @@ static pe_status unknown_name(const pe_safetensors *f, const char *name, pe_erro
 static pe_status read_entry(const pe_safetensors *f, const pe_safetensors_entry *e, pe_tensor *out,
                             pe_error *err)
 {
-    pe_tensor t;
+    pe_tensor t = {0};
     pe_status status = pe_tensor_allocate(e->kind, e->rank, e->shape, &t, err);
     if (status != PE_OK)
         return status;

@@ -118,7 +118,7 @@ pe_status pe_text_first(const char *path, size_t wanted, unsigned char **tokens,
 {
     if (wanted == 0)
         return pe_fail(err, PE_USAGE, "%s: at least one token must be asked for", path);
-    pe_text *text;
+    pe_text *text = NULL;
     pe_status status = pe_text_open(path, &text, err);
     if (status != PE_OK)
         return status;
