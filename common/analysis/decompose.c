@@ -1,6 +1,7 @@
 #include "analysis/decompose.h"
 
 #include "analysis/profile.h"
+#include "analysis/start.h"
 
 #include <float.h>
 #include <math.h>
@@ -92,8 +93,8 @@ static int nothing_varies(double energy, double mean, size_t entries)
 static void scale_split(pe_split *s, int causal, size_t entries)
 {
     s->constant = nothing_varies(s->energy, s->mean, entries);
-    double scale = s->constant ? (double)NAN : 1.0 / s->energy;
-    double scale_halves = causal ? (double)NAN : scale;
+    double scale = s->constant ? PE_NAN : 1.0 / s->energy;
+    double scale_halves = causal ? PE_NAN : scale;
     if (!causal) {
         s->toeplitz = s->toeplitz_even + s->toeplitz_odd;
         s->rest = s->rest_even + s->rest_odd;
@@ -174,8 +175,8 @@ pe_status pe_toeplitz_fit_of(const double *m, size_t T, pe_toeplitz_fit *out, pe
     for (size_t k = 0; k < 2 * T - 1; k++)
         deviation = fmax(deviation, p.deviation[k]);
     pe_profile_free(&p);
-    *out = (pe_toeplitz_fit){deviation, split.constant ? (double)NAN : 1.0 - split.rest,
-                             2.0 / (double)T};
+    *out =
+        (pe_toeplitz_fit){deviation, split.constant ? PE_NAN : 1.0 - split.rest, 2.0 / (double)T};
     return PE_OK;
 }
 
@@ -199,7 +200,7 @@ pe_status pe_symmetry_of(const double *m, size_t T, pe_symmetry *out, pe_error *
             energy += square(x);
         }
     int constant = nothing_varies(variance, mean, pe_region_size(PE_REGION_OFF_DIAGONAL, T));
-    *out = (pe_symmetry){constant ? (double)NAN : product / variance,
-                         energy > 0.0 ? odd / energy : (double)NAN};
+    *out =
+        (pe_symmetry){constant ? PE_NAN : product / variance, energy > 0.0 ? odd / energy : PE_NAN};
     return PE_OK;
 }

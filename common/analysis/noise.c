@@ -2,6 +2,7 @@
 
 #include "analysis/random.h"
 #include "analysis/summary.h"
+#include "analysis/start.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -24,7 +25,7 @@ static pe_status band_of(const double *values, size_t draws, double level, pe_no
                          pe_error *err)
 {
     pe_summary summary;
-    double low = NAN, high = NAN;
+    double low = PE_NAN, high = PE_NAN;
     pe_status st = pe_summarise(values, draws, &summary, err);
     if (st == PE_OK)
         st = pe_quantile(values, draws, 0.5 - level / 2.0, &low, err);

@@ -53,8 +53,8 @@ static void add_means(const double *m, pe_region region, pe_profile *p)
     if (pe_region_skips_diagonal(region))
         p->count[T - 1] = 0;
     for (size_t k = 0; k < 2 * T - 1; k++)
-        p->mean[k] = p->count[k] ? first_of_diagonal(m, T, k) + p->mean[k] / (double)p->count[k]
-                                 : (double)NAN;
+        p->mean[k] =
+            p->count[k] ? first_of_diagonal(m, T, k) + p->mean[k] / (double)p->count[k] : PE_NAN;
 }
 
 static void add_spreads(const double *m, pe_region region, pe_profile *p)
@@ -68,9 +68,9 @@ static void add_spreads(const double *m, pe_region region, pe_profile *p)
             p->deviation[k] = fmax(p->deviation[k], gap);
         }
     for (size_t k = 0; k < 2 * T - 1; k++) {
-        p->spread[k] = p->count[k] ? sqrt(p->spread[k] / (double)p->count[k]) : (double)NAN;
+        p->spread[k] = p->count[k] ? sqrt(p->spread[k] / (double)p->count[k]) : PE_NAN;
         if (!p->count[k])
-            p->deviation[k] = NAN;
+            p->deviation[k] = PE_NAN;
     }
 }
 

@@ -4,7 +4,11 @@
 
 #include "base/status.h"
 
+#include <math.h>
 #include <stddef.h>
+
+/* The standard NAN is a float, and a silent promotion is an error here. */
+#define PE_NAN ((double)NAN)
 
 /* Call once before anything else of this room: GSL's default handler ends the program on an error;
  * from here on GSL returns its codes and this room turns them into sentences. */

@@ -36,7 +36,12 @@ pe_status pe_summarise(const double *x, size_t n, pe_summary *out, pe_error *err
 {
     if (n == 0)
         return pe_fail(err, PE_USAGE, "summary: there are no numbers");
-    *out = (pe_summary){n, count_not_finite(x, n), NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    *out = (pe_summary){n,      count_not_finite(x, n),
+                        PE_NAN, PE_NAN,
+                        PE_NAN, PE_NAN,
+                        PE_NAN, PE_NAN,
+                        PE_NAN, PE_NAN,
+                        PE_NAN};
     pe_status st = pe_require_finite(x, n, "summary", err);
     if (st != PE_OK)
         return st;

@@ -41,7 +41,7 @@ static double *previous_token(void)
 
 static void expect_locality(double *a, double want)
 {
-    double got = NAN;
+    double got = PE_NAN;
     OK(pe_locality(a, T, &got, NULL));
     PE_NEAR("locality", got, want, 1e-6);
     free(a);
@@ -64,7 +64,7 @@ static void locality_is_every_value_of_section_1_9(void)
 
 static void expect_symmetry(double *a, double score, double gap)
 {
-    double published = NAN, raw = NAN;
+    double published = PE_NAN, raw = PE_NAN;
     OK(pe_published_symmetry(a, T, &published, NULL));
     OK(pe_mirror_gap(a, T, &raw, NULL));
     PE_NEAR("published score", published, score, 1e-4);
@@ -82,7 +82,7 @@ static void the_published_score_passes_one_sided_attention_as_symmetric(void)
 
 static void direction_is_balanced_for_symmetric_and_one_for_causal_less_the_self_weight(void)
 {
-    double *a = slope_half(PE_REGION_ALL), balance = NAN, self = 0.0;
+    double *a = slope_half(PE_REGION_ALL), balance = PE_NAN, self = 0.0;
     OK(pe_direction_balance(a, T, &balance, NULL));
     PE_NEAR("two-sided", balance, 0.0, 1e-6);
     free(a);
@@ -101,7 +101,7 @@ static void direction_is_balanced_for_symmetric_and_one_for_causal_less_the_self
 
 static void the_histogram_of_distances_adds_to_one(void)
 {
-    double *a = previous_token(), share[T], mean = NAN, sum = 0.0;
+    double *a = previous_token(), share[T], mean = PE_NAN, sum = 0.0;
     OK(pe_distance_histogram(a, T, share, &mean, NULL));
     PE_NEAR("distance 1", share[1], 127.0 / 128.0, 1e-15);
     PE_NEAR("distance 0", share[0], 1.0 / 128.0, 1e-15);
@@ -119,7 +119,7 @@ static void the_histogram_of_distances_adds_to_one(void)
 static void entropy_runs_from_zero_to_the_logarithm_of_the_length(void)
 {
     double *sharp = identity(), *flat = uniform(PE_REGION_ALL), *causal = uniform(PE_REGION_CAUSAL);
-    double got = NAN, rows[T];
+    double got = PE_NAN, rows[T];
     OK(pe_attention_entropy(sharp, T, NULL, &got, NULL));
     CU_ASSERT_EQUAL(got, 0.0);
     OK(pe_attention_entropy(flat, T, NULL, &got, NULL));
@@ -133,7 +133,7 @@ static void entropy_runs_from_zero_to_the_logarithm_of_the_length(void)
 
 static void divergence_is_zero_for_equals_and_log_two_for_strangers(void)
 {
-    double *a = identity(), *b = slope_half(PE_REGION_ALL), shifted[4] = {0, 1, 1, 0}, got = NAN;
+    double *a = identity(), *b = slope_half(PE_REGION_ALL), shifted[4] = {0, 1, 1, 0}, got = PE_NAN;
     const double same[4] = {1, 0, 0, 1}, half[4] = {0.5, 0.5, 0.5, 0.5};
     OK(pe_attention_divergence(b, b, T, &got, NULL));
     CU_ASSERT_EQUAL(got, 0.0);
@@ -142,7 +142,7 @@ static void divergence_is_zero_for_equals_and_log_two_for_strangers(void)
     OK(pe_attention_divergence(same, half, 2, &got, NULL));
     /* H(3/4, 1/4) - (0 + ln 2)/2 */
     PE_NEAR("by hand", got, -0.75 * log(0.75) - 0.25 * log(0.25) - 0.5 * log(2.0), 1e-15);
-    double one_way = NAN, other_way = NAN;
+    double one_way = PE_NAN, other_way = PE_NAN;
     OK(pe_attention_divergence(a, b, T, &one_way, NULL));
     OK(pe_attention_divergence(b, a, T, &other_way, NULL));
     PE_NEAR("symmetric", one_way, other_way, 1e-14);
@@ -158,7 +158,7 @@ static void softmax_is_stable_and_keeps_masked_entries_at_zero(void)
     CU_ASSERT_EQUAL(x[2], 0.0);
     PE_NEAR("a_11", x[4], 1.0 / 3.0, DBL_EPSILON);
     CU_ASSERT_EQUAL(x[8], 1.0);
-    double causal[4] = {3, NAN, 1, 1};
+    double causal[4] = {3, PE_NAN, 1, 1};
     OK(pe_softmax_rows(causal, 2, PE_REGION_CAUSAL, causal, NULL));
     CU_ASSERT_EQUAL(causal[0], 1.0);
     CU_ASSERT_EQUAL(causal[1], 0.0);
@@ -167,7 +167,7 @@ static void softmax_is_stable_and_keeps_masked_entries_at_zero(void)
 
 static void bad_input_is_refused(void)
 {
-    double nan[4] = {1, 0, NAN, 1}, logits[4] = {3, 1, 0, 2}, negative[4] = {1.5, -0.5, 0, 1};
+    double nan[4] = {1, 0, PE_NAN, 1}, logits[4] = {3, 1, 0, 2}, negative[4] = {1.5, -0.5, 0, 1};
     double masked[4] = {0, 0, -HUGE_VAL, -HUGE_VAL}, fine[4] = {1, 0, 0, 1}, out[4], x;
     pe_error err;
     REFUSED(pe_softmax_rows(nan, 2, PE_REGION_ALL, out, NULL), PE_FORMAT);

@@ -96,7 +96,7 @@ static void a_uniform_bias_needs_its_share_of_the_distances(void)
 
 static void bad_input_is_refused(void)
 {
-    double nan[2] = {0, NAN}, masked[2] = {-HUGE_VAL, -HUGE_VAL}, fine[2] = {0, 1};
+    double nan[2] = {0, PE_NAN}, masked[2] = {-HUGE_VAL, -HUGE_VAL}, fine[2] = {0, 1};
     size_t window, starts[2];
     REFUSED(pe_bias_horizon(nan, 2, 0.99, &window, NULL), PE_FORMAT);
     REFUSED(pe_bias_horizon(masked, 2, 0.99, &window, NULL), PE_FORMAT);

@@ -68,7 +68,7 @@ static void bad_input_is_refused_and_failed_allocations_leave_nothing(void)
     REFUSED(pe_principal_components(P, 3, 2, 2, NULL, NULL, share, NULL), PE_FORMAT);
     REFUSED(pe_principal_components(P, 3, 2, 3, NULL, NULL, share, NULL), PE_USAGE);
     REFUSED(pe_principal_components(P, 3, 2, 0, NULL, NULL, share, NULL), PE_USAGE);
-    P[3] = NAN;
+    P[3] = PE_NAN;
     REFUSED(pe_principal_components(P, 3, 2, 2, NULL, NULL, share, NULL), PE_FORMAT);
     P[3] = 5;
     FAIL_EVERY_ALLOCATION(pe_principal_components(P, 3, 2, 2, NULL, NULL, share, NULL), );

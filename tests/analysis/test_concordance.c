@@ -105,10 +105,10 @@ static void a_matrix_too_small_has_no_triples(void)
 
 static void bad_input_is_refused_but_the_diagonal_is_not_looked_at(void)
 {
-    double M[9] = {NAN, 1, 2, 3, NAN, 4, 5, 6, NAN};
+    double M[9] = {PE_NAN, 1, 2, 3, PE_NAN, 4, 5, 6, PE_NAN};
     pe_concordance got;
     OK(pe_concordance_of(M, 3, PE_REGION_ALL, &got, NULL));
-    M[1] = NAN;
+    M[1] = PE_NAN;
     REFUSED(pe_concordance_of(M, 3, PE_REGION_ALL, &got, NULL), PE_FORMAT);
     REFUSED(pe_concordance_of(M, 0, PE_REGION_ALL, &got, NULL), PE_USAGE);
     REFUSED(pe_curve_concordance(M, 0, &got, NULL), PE_USAGE);

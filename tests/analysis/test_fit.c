@@ -94,7 +94,7 @@ static void the_stated_error_is_the_spread_over_repetitions(void)
 
 static void bad_input_is_refused_and_failed_allocations_leave_nothing(void)
 {
-    double x[3] = {1, 2, 3}, y[3] = {1, 0, 2}, same[3] = {2, 2, 2}, nan[3] = {1, NAN, 2};
+    double x[3] = {1, 2, 3}, y[3] = {1, 0, 2}, same[3] = {2, 2, 2}, nan[3] = {1, PE_NAN, 2};
     pe_line l;
     pe_error err;
     REFUSED(pe_fit_line(x, y, 2, &l, NULL), PE_USAGE);

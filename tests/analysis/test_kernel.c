@@ -38,11 +38,11 @@ static void the_limit_of_wide_tables_is_a_difference_of_cosine_integrals(void)
     static const double g[] = {0.973963, 0.907997, 0.741955, 0.682394, 0.511977, 0.436773,
                                0.411148, 0.260101, 0.187691, 0.110617, -0.036637};
     for (size_t r = 0; r < 11; r++) {
-        double got = NAN;
+        double got = PE_NAN;
         OK(pe_kernel_limit(1e4, k[r], &got, NULL));
         PE_NEAR("limit", got, g[r], 1e-6);
     }
-    double start = NAN;
+    double start = PE_NAN;
     OK(pe_kernel_limit(1e4, 0.0, &start, NULL));
     CU_ASSERT_EQUAL(start, 1.0);
 }
@@ -52,7 +52,7 @@ static void the_middle_of_the_limit_is_a_logarithm(void)
     static const double k[] = {10, 100, 512, 1000, 2048};
     static const double g[] = {0.6873, 0.4373, 0.2600, 0.1873, 0.1095};
     for (size_t r = 0; r < 5; r++) {
-        double got = NAN;
+        double got = PE_NAN;
         OK(pe_kernel_log_law(1e4, k[r], &got, NULL));
         PE_NEAR("log law", got, g[r], PRINTED(4));
     }
@@ -149,7 +149,7 @@ static void contrast_is_that_of_section_1_4(void)
                 {64, 100.0, 10.1, 0.05},
                 {128, 100.0, 12.3, 0.05}};
     for (size_t r = 0; r < 5; r++) {
-        double *G = kernel(rows[r].d, rows[r].base, PE_FREQUENCIES_PAPER, 512), contrast = NAN;
+        double *G = kernel(rows[r].d, rows[r].base, PE_FREQUENCIES_PAPER, 512), contrast = PE_NAN;
         OK(pe_curve_contrast(G, 512, &contrast, NULL));
         PE_NEAR("contrast", contrast, rows[r].contrast, rows[r].tolerance);
         free(G);
@@ -179,10 +179,10 @@ static void wrong_arguments_are_refused(void)
     REFUSED(pe_frequencies(0, 1e4, PE_FREQUENCIES_PAPER, w, NULL), PE_USAGE);
     REFUSED(pe_frequencies(2, 1e4, PE_FREQUENCIES_HALF_MINUS_ONE, w, NULL), PE_USAGE);
     REFUSED(pe_frequencies(8, 1.0, PE_FREQUENCIES_PAPER, w, NULL), PE_USAGE);
-    REFUSED(pe_frequencies(8, NAN, PE_FREQUENCIES_PAPER, w, NULL), PE_USAGE);
+    REFUSED(pe_frequencies(8, PE_NAN, PE_FREQUENCIES_PAPER, w, NULL), PE_USAGE);
     REFUSED(pe_cosine_kernel(7, 1e4, PE_FREQUENCIES_PAPER, w, 4, NULL), PE_USAGE);
     REFUSED(pe_kernel_limit(1e4, -1.0, &g, NULL), PE_USAGE);
-    REFUSED(pe_kernel_limit(1e4, NAN, &g, NULL), PE_USAGE);
+    REFUSED(pe_kernel_limit(1e4, PE_NAN, &g, NULL), PE_USAGE);
     REFUSED(pe_kernel_limit(0.5, 1.0, &g, NULL), PE_USAGE);
     REFUSED(pe_kernel_log_law(1e4, 0.0, &g, NULL), PE_USAGE);
 }

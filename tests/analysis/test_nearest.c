@@ -105,7 +105,7 @@ static void a_long_table_of_sines_is_searched_in_bearable_time(void)
 
 static void bad_input_is_refused_and_failed_allocations_leave_nothing(void)
 {
-    double P[4] = {1, 2, NAN, 4};
+    double P[4] = {1, 2, PE_NAN, 4};
     pe_nearest_pair got;
     REFUSED(pe_nearest_rows(P, 2, 2, 1, &got, NULL), PE_FORMAT);
     REFUSED(pe_nearest_rows(P, 1, 2, 1, &got, NULL), PE_USAGE);

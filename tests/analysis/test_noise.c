@@ -26,7 +26,7 @@ static pe_status never_a_number(const double *P, size_t T, size_t d, void *conte
                                 pe_error *err)
 {
     (void)P, (void)T, (void)d, (void)context, (void)err;
-    *value = NAN;
+    *value = PE_NAN;
     return PE_OK;
 }
 
@@ -41,7 +41,7 @@ static void noise_scores_two_over_T_and_sines_stand_far_outside(void)
 {
     size_t calls = 0;
     pe_noise_band band;
-    double sines = NAN, *P = sine_table(128, 64, 1e4);
+    double sines = PE_NAN, *P = sine_table(128, 64, 1e4);
     OK(pe_noise_band_of(128, 64, 0.02, 40, 0.9, 1, toeplitz_share, &calls, &band, NULL));
     printf("    R2 of noise, T = 128: %.4f..%.4f, mean %.4f, sd %.4f\n", band.low, band.high,
            band.mean, band.sd);

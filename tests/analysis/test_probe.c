@@ -70,7 +70,7 @@ static void the_same_seed_holds_out_the_same_rows(void)
 
 static void bad_input_is_refused_and_failed_allocations_leave_nothing(void)
 {
-    double P[8] = {1, 2, 3, 4, 5, 7, 9, NAN};
+    double P[8] = {1, 2, 3, 4, 5, 7, 9, PE_NAN};
     pe_position_probe got;
     REFUSED(pe_probe_position(P, 4, 2, 0.2, 1.0, 1, &got, NULL), PE_FORMAT);
     REFUSED(pe_probe_position(P, 2, 2, 0.2, 1.0, 1, &got, NULL), PE_USAGE);

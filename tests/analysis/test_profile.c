@@ -49,7 +49,7 @@ static void mean_and_spread_are_those_of_plain_loops(void)
 
 static void a_causal_profile_reads_nothing_above_the_diagonal(void)
 {
-    double M[9] = {1, NAN, NAN, 2, 1, NAN, 3, 4, 1}, curve[3];
+    double M[9] = {1, PE_NAN, PE_NAN, 2, 1, PE_NAN, 3, 4, 1}, curve[3];
     pe_profile p;
     OK(pe_profile_of(M, 3, PE_REGION_CAUSAL, &p, NULL));
     OK(pe_profile_one_sided(&p, -1, curve, NULL));
@@ -130,7 +130,7 @@ static void a_curve_is_normalised_in_place(void)
 
 static void bad_input_is_refused(void)
 {
-    double M[4] = {1, 2, NAN, 4}, x[4], zero[3] = {0, 1, 2}, flat[3] = {1, 0, 0};
+    double M[4] = {1, 2, PE_NAN, 4}, x[4], zero[3] = {0, 1, 2}, flat[3] = {1, 0, 0};
     pe_profile p;
     pe_curve_marks m;
     pe_error err;

@@ -18,7 +18,7 @@ static void the_bound_is_the_list_of_section_1_5(void)
 
 static void bad_input_is_refused(void)
 {
-    double k = NAN, bound;
+    double k = PE_NAN, bound;
     REFUSED(pe_rotary_bound(8, 1e4, PE_FREQUENCIES_PAPER, &k, &bound, 1, NULL), PE_FORMAT);
     k = 1.0;
     REFUSED(pe_rotary_bound(7, 1e4, PE_FREQUENCIES_PAPER, &k, &bound, 1, NULL), PE_USAGE);

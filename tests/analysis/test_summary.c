@@ -24,7 +24,7 @@ static void a_summary_is_what_is_counted_by_hand(void)
 
 static void a_nan_is_counted_and_never_averaged(void)
 {
-    const double x[4] = {1, NAN, 3, HUGE_VAL};
+    const double x[4] = {1, PE_NAN, 3, HUGE_VAL};
     pe_summary s;
     pe_error err;
     double q;
@@ -85,14 +85,14 @@ static void the_bootstrap_repeats_with_its_stream(void)
 
 static void bad_input_is_refused_and_failed_allocations_leave_nothing(void)
 {
-    double x[3] = {1, 2, NAN}, q;
+    double x[3] = {1, 2, PE_NAN}, q;
     pe_summary s;
     pe_interval i;
     pe_stream stream = pe_stream_open(1, "x", 0);
     REFUSED(pe_summarise(x, 0, &s, NULL), PE_USAGE);
     REFUSED(pe_quantile(x, 0, 0.5, &q, NULL), PE_USAGE);
     REFUSED(pe_quantile(x, 2, 1.5, &q, NULL), PE_USAGE);
-    REFUSED(pe_quantile(x, 2, NAN, &q, NULL), PE_USAGE);
+    REFUSED(pe_quantile(x, 2, PE_NAN, &q, NULL), PE_USAGE);
     REFUSED(pe_mean_interval(x, 1, 0.95, &i, NULL), PE_USAGE);
     REFUSED(pe_mean_interval(x, 2, 1.0, &i, NULL), PE_USAGE);
     REFUSED(pe_mean_interval(x, 3, 0.95, &i, NULL), PE_FORMAT);

@@ -12,7 +12,7 @@ static void stable_ranks_are_those_of_section_4_2(void)
         {5.21, 5.11, 5.04}, {6.99, 6.88, 6.81}, {7.83, 7.77, 7.70}};
     for (int r = 0; r < 3; r++)
         for (int c = 0; c < 3; c++) {
-            double *P = sine_table(T[r], d[c], 1e4), rank = NAN;
+            double *P = sine_table(T[r], d[c], 1e4), rank = PE_NAN;
             OK(pe_stable_rank(P, T[r], d[c], 0, &rank, NULL));
             PE_NEAR("stable rank", rank, plain[r][c], PRINTED(2));
             OK(pe_stable_rank(P, T[r], d[c], 1, &rank, NULL));
@@ -37,7 +37,7 @@ static double *planted(size_t T, size_t d, const double *sigma, size_t n)
 static void planted_singular_values_come_back_in_falling_order(void)
 {
     const double sigma[5] = {3.0, 7.0, 0.5, 1e-9, 2.0}, want[5] = {7.0, 3.0, 2.0, 0.5, 1e-9};
-    double tall_values[11], wide_values[11], rank = NAN;
+    double tall_values[11], wide_values[11], rank = PE_NAN;
     double *tall = planted(37, 11, sigma, 5), *wide = planted(11, 37, sigma, 5);
     OK(pe_singular_values(tall, 37, 11, tall_values, NULL));
     OK(pe_singular_values(wide, 11, 37, wide_values, NULL));
@@ -54,7 +54,7 @@ static void planted_singular_values_come_back_in_falling_order(void)
 static void one_column_has_its_length_as_singular_value(void)
 {
     const double P[3] = {1, 2, 2};
-    double sigma = NAN, rank = NAN;
+    double sigma = PE_NAN, rank = PE_NAN;
     OK(pe_singular_values(P, 3, 1, &sigma, NULL));
     PE_NEAR("column", sigma, 3.0, 8 * DBL_EPSILON);
     OK(pe_singular_values(P, 1, 3, &sigma, NULL));
@@ -127,7 +127,7 @@ static void centring_takes_the_column_means_off(void)
 
 static void bad_input_is_refused(void)
 {
-    double nan[4] = {1, 2, NAN, 4}, equal[4] = {1, 2, 1, 2}, zero[4] = {0, 0, 1, 1}, out[9];
+    double nan[4] = {1, 2, PE_NAN, 4}, equal[4] = {1, 2, 1, 2}, zero[4] = {0, 0, 1, 1}, out[9];
     double nothing[4] = {0};
     pe_toeplitz_fit fit;
     REFUSED(pe_gram(nan, 2, 2, out, NULL), PE_FORMAT);
