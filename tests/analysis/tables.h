@@ -55,6 +55,20 @@ static inline double *products(const double *A, const double *B, size_t T, size_
     return M;
 }
 
+/* P W P^T for the (T,T) table of sines; W is (T,T). */
+static inline double *projected(const double *W, size_t T)
+{
+    double *P = sine_table(T, T, 1e4), *PW = numbers(T * T);
+    for (size_t i = 0; i < T; i++)
+        for (size_t j = 0; j < T; j++)
+            for (size_t c = 0; c < T; c++)
+                PW[i * T + j] += P[i * T + c] * W[c * T + j];
+    double *M = products(PW, P, T, T);
+    free(P);
+    free(PW);
+    return M;
+}
+
 /* -m |i - j| */
 static inline double *linear_bias(size_t T, double m)
 {

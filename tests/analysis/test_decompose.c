@@ -15,20 +15,6 @@ static double *noise_matrix(size_t n, uint64_t draw)
     return M;
 }
 
-/* P W P^T for the (T,T) table of sines. */
-static double *projected(const double *W)
-{
-    double *P = sine_table(T, T, 1e4), *PW = numbers(T * T);
-    for (size_t i = 0; i < T; i++)
-        for (size_t j = 0; j < T; j++)
-            for (size_t c = 0; c < T; c++)
-                PW[i * T + j] += P[i * T + c] * W[c * T + j];
-    double *M = products(PW, P, T, T);
-    free(P);
-    free(PW);
-    return M;
-}
-
 static void expect_split(const double *M, size_t n, double te, double to, double re, double ro,
                          double tolerance)
 {
@@ -246,7 +232,7 @@ static void a_quarter_turn_of_each_pair_makes_the_products_antisymmetric(void)
         W[i * T + i + 1] = -1.0;
         W[(i + 1) * T + i] = 1.0;
     }
-    double *M = projected(W);
+    double *M = projected(W, T);
     pe_symmetry y;
     pe_toeplitz_fit fit;
     OK(pe_symmetry_of(M, T, &y, NULL));
@@ -261,12 +247,59 @@ static void a_quarter_turn_of_each_pair_makes_the_products_antisymmetric(void)
     free(W);
 }
 
+/* One q and one k at every position, each pair turned by w_i t: M_ij = sum over pairs of the
+ * rotated q at i times the rotated k at j (METRICS 2.2). */
+static double *turned_products(const double *q, const double *k)
+{
+    double *Q = numbers(T * T), *K = numbers(T * T);
+    for (size_t t = 0; t < T; t++)
+        for (size_t i = 0; i < T; i += 2) {
+            double angle = (double)t * pow(1e4, -(double)i / T), c = cos(angle), s = sin(angle);
+            Q[t * T + i] = c * q[i] - s * q[i + 1];
+            Q[t * T + i + 1] = s * q[i] + c * q[i + 1];
+            K[t * T + i] = c * k[i] - s * k[i + 1];
+            K[t * T + i + 1] = s * k[i] + c * k[i + 1];
+        }
+    double *M = products(Q, K, T, T);
+    free(Q);
+    free(K);
+    return M;
+}
+
+static void turned_vectors_are_symmetric_when_equal_and_a_quarter_odd_when_random(void)
+{
+    double q[T], k[T], alpha[20];
+    pe_symmetry y;
+    pe_toeplitz_fit fit;
+    for (uint64_t draw = 0; draw < 20; draw++) {
+        pe_stream s = pe_stream_open(12, "q and k", draw);
+        pe_fill_normal(&s, q, T, 0.0, 1.0);
+        pe_fill_normal(&s, k, T, 0.0, 1.0);
+        double *M = turned_products(q, k), *equal = turned_products(q, q);
+        OK(pe_toeplitz_fit_of(M, T, &fit, NULL));
+        PE_NEAR("R2", fit.r2, 1.0, 1e-9);
+        PE_NEAR("deviation", fit.deviation, 0.0, 1e-9);
+        OK(pe_symmetry_of(equal, T, &y, NULL));
+        PE_NEAR("alpha, q = k", y.alpha, 0.0, 1e-12);
+        PE_NEAR("rho, q = k", y.rho, 1.0, 1e-12);
+        OK(pe_symmetry_of(M, T, &y, NULL));
+        alpha[draw] = y.alpha;
+        free(M);
+        free(equal);
+    }
+    pe_summary sum;
+    OK(pe_summarise(alpha, 20, &sum, NULL));
+    printf("    alpha of random q, k: mean %.3f, sd %.3f\n", sum.mean, sum.sd);
+    /* two independent means of 20 draws */
+    PE_NEAR("alpha", sum.mean, 0.27, 3.0 * sqrt(2.0) * sum.sd / sqrt(20.0));
+}
+
 /* METRICS 0, row 4, and 1.7: R2 0.13 (mean of 20 draws), rho 0.01 (-0.2 .. 0.4). */
 static void a_random_projection_destroys_the_toeplitz_structure(void)
 {
     double r2[20], rho[20];
     for (uint64_t draw = 0; draw < 20; draw++) {
-        double *W = noise_matrix(T, 200 + draw), *M = projected(W);
+        double *W = noise_matrix(T, 200 + draw), *M = projected(W, T);
         pe_toeplitz_fit fit;
         pe_symmetry y;
         OK(pe_toeplitz_fit_of(M, T, &fit, NULL));
@@ -331,6 +364,7 @@ PE_TEST_MAIN("analysis: decompose", PE_TEST(the_fractions_add_to_one_in_every_re
              PE_TEST(exact_rows_of_section_2_1_come_out),
              PE_TEST(untrained_tables_score_the_chance_level_off_the_diagonal_and_half_with_it),
              PE_TEST(a_quarter_turn_of_each_pair_makes_the_products_antisymmetric),
+             PE_TEST(turned_vectors_are_symmetric_when_equal_and_a_quarter_odd_when_random),
              PE_TEST(a_random_projection_destroys_the_toeplitz_structure),
              PE_TEST(bad_input_is_refused), PE_TEST(failed_allocations_leave_nothing_behind),
              PE_TEST(two_thousand_positions_take_less_than_a_few_seconds))
