@@ -70,8 +70,8 @@ static pe_status take_string(cursor *c, char *text, size_t size)
     if (!close)
         return bad(c, "this text has no end");
     size_t length = (size_t)(close - c->at);
-    if (length >= size)
-        return bad(c, "this text is too long");
+    if (length >= size || memchr(c->at, 0, length))
+        return bad(c, "this text is too long, or holds a NUL");
     memcpy(text, c->at, length);
     text[length] = 0;
     c->at = close + 1;
