@@ -8,26 +8,24 @@
  * random from the seed, inside their bounds. The positional share S(i,j), which four of the claims
  * are about, is
  *     S(i,j) = logit(i,j) - scale q_i . k_j + p_i . p_j
- * with q and k as they were before `map`, and p the code rows of `embed` (their Gram matrix): what is
- * left of the logits when a transformer without the variant is subtracted, plus what the codes say to
- * each other. Keys after the query are included wherever the variant defines them.
+ * with q and k as they were before `map`, and p the code rows of `embed` (their Gram matrix): what
+ * is left of the logits when a transformer without the variant is subtracted, plus what the codes
+ * say to each other. Keys after the query are included wherever the variant defines them.
  *
  *   translation invariant  all coordinates and indices + 1, 17, 1009: every logit is the same. With
  *                          codes: the logits of (token + code) through random projections.
- *   symmetric              S(i,j) = S(j,i) when every query is one vector a and every key one vector
- *                          b, so that only the places are exchanged; several a, b.
- *   direction-aware        some pair has |S(i,j) - S(j,i)| > 1e-6 max|S|, in the same setting.
- *   norm preserving        |map(x)| = |x|, every mapped role.
- *   content-free           S is the same for two independent draws of q, k and x.
+ *   symmetric              S(i,j) = S(j,i) when every query is one vector a and every key one
+ * vector b, so that only the places are exchanged; several a, b. direction-aware        some pair
+ * has |S(i,j) - S(j,i)| > 1e-6 max|S|, in the same setting. norm preserving        |map(x)| = |x|,
+ * every mapped role. content-free           S is the same for two independent draws of q, k and x.
  *   bounded                |entries| <= bound at 0, powers of two and random places up to 2^20:
  *                          entries of code rows and of relative rows, and S itself for unit q and k
  *                          of variants that map or rewrite logits.
- *   unique                 codes 0 .. N-1 differ pairwise by more than 1e-12 (beyond 4096: neighbours
- *                          along a random projection).
- *   extrapolates           codes, logits and outputs exist and are finite at 8 max_len.
- *   causal only            with future keys, values and hidden states replaced by noise, every output
- *                          under a causal mask keeps every bit.
- *   needs even width       setup refuses an odd width by a sentence. */
+ *   unique                 codes 0 .. N-1 differ pairwise by more than 1e-12 (beyond 4096:
+ * neighbours along a random projection). extrapolates           codes, logits and outputs exist and
+ * are finite at 8 max_len. causal only            with future keys, values and hidden states
+ * replaced by noise, every output under a causal mask keeps every bit. needs even width       setup
+ * refuses an odd width by a sentence. */
 #ifndef PE_CONFORMANCE_CLAIMS_H
 #define PE_CONFORMANCE_CLAIMS_H
 
@@ -38,7 +36,8 @@ typedef enum pe_verdict {
     PE_VERDICT_BROKEN,    /* claimed, and here is a counter-example */
     PE_VERDICT_UNCLAIMED, /* not claimed, but it holds here */
     PE_VERDICT_ABSENT,    /* not claimed, and does not hold: the text has the counter-example */
-    PE_VERDICT_UNTESTABLE /* has no meaning for this variant, or cannot be reached: the text says why */
+    PE_VERDICT_UNTESTABLE /* has no meaning for this variant, or cannot be reached: the text says
+                             why */
 } pe_verdict;
 const char *pe_verdict_name(pe_verdict verdict);
 

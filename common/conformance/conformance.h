@@ -1,15 +1,14 @@
-/* Does a variant keep the contract? One suite for all of them, built in or loaded, that knows none by
- * name. `posenc plugin check FILE.so` prints its report.
+/* Does a variant keep the contract? One suite for all of them, built in or loaded, that knows none
+ * by name. `posenc plugin check FILE.so` prints its report.
  *
  *   descriptor     names, ranges, known flags and claims
- *   setup          pure; refuses impossible shapes by a sentence; stays inside the contract's limits
- *   hooks          called one by one in three precisions between guard zones: nothing written outside,
- *                  everything written inside, the same bytes again, rows of an offset independent of
- *                  what else is asked for, a tile the same however it is cut
- *   values         finite; NaN in gives NaN out; float and double within a derived bound of quad
- *   modes          reference = tiled; and causal, padded left and right, shorter queries, memory, one
- *                  row with a cache, batches and mask bytes all give the numbers of one full pass
- *   claims         each one, on the quad build (claims.h)
+ *   setup          pure; refuses impossible shapes by a sentence; stays inside the contract's
+ * limits hooks          called one by one in three precisions between guard zones: nothing written
+ * outside, everything written inside, the same bytes again, rows of an offset independent of what
+ * else is asked for, a tile the same however it is cut values         finite; NaN in gives NaN out;
+ * float and double within a derived bound of quad modes          reference = tiled; and causal,
+ * padded left and right, shorter queries, memory, one row with a cache, batches and mask bytes all
+ * give the numbers of one full pass claims         each one, on the quad build (claims.h)
  *   surroundings   rounding mode, locale and signal handlers are as before */
 #ifndef PE_CONFORMANCE_CONFORMANCE_H
 #define PE_CONFORMANCE_CONFORMANCE_H
@@ -17,7 +16,7 @@
 #include "base/status.h"
 #include "posenc_types.h"
 
-enum { PE_FINDING_NAME = 48, PE_FINDING_TEXT = 400, PE_FINDINGS = 80 };
+enum { PE_FINDING_NAME = 48, PE_FINDING_TEXT = 400, PE_FINDINGS = 160 };
 
 typedef enum pe_outcome { PE_CHECK_PASSED, PE_CHECK_FAILED, PE_CHECK_SKIPPED } pe_outcome;
 const char *pe_outcome_name(pe_outcome outcome); /* "pass", "FAIL", "skip" */
@@ -47,9 +46,9 @@ typedef struct pe_conformance_options {
 pe_status pe_conformance_run(const pe_variant *variant, const pe_conformance_options *options,
                              pe_conformance *report, pe_error *err);
 
-/* The same in a child process (registry/sandbox.h) for a variant of which nothing has run yet; `path`
- * names it. A crash, a hang, an exit or a failed check is PE_PLUGIN; *report is complete only when
- * the child came back, and has count 0 otherwise. Call before any thread exists. */
+/* The same in a child process (registry/sandbox.h) for a variant of which nothing has run yet;
+ * `path` names it. A crash, a hang, an exit or a failed check is PE_PLUGIN; *report is complete
+ * only when the child came back, and has count 0 otherwise. Call before any thread exists. */
 pe_status pe_conformance_run_apart(const pe_variant *variant, const char *path,
                                    const pe_conformance_options *options, pe_conformance *report,
                                    pe_error *err);

@@ -1,5 +1,5 @@
-/* `posenc plugin new NAME`: a folder with a small whole variant that builds, passes the suite and is
- * meant to be changed. */
+/* `posenc plugin new NAME`: a folder with a small whole variant that builds, passes the suite and
+ * is meant to be changed. */
 #ifndef PE_CONFORMANCE_SKELETON_H
 #define PE_CONFORMANCE_SKELETON_H
 

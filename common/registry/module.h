@@ -1,8 +1,8 @@
 /* One shared object that holds one variant, opened and checked but not registered.
  *
- * Nothing of the module is called here. What is read of the descriptor is read in this order, and the
- * first disagreement is the refusal: tag, abi, size, dims_size, then its members. (The dynamic linker
- * itself runs constructors, if a module has any; a variant in C has none of its own.) */
+ * Nothing of the module is called here. What is read of the descriptor is read in this order, and
+ * the first disagreement is the refusal: tag, abi, size, dims_size, then its members. (The dynamic
+ * linker itself runs constructors, if a module has any; a variant in C has none of its own.) */
 #ifndef PE_REGISTRY_MODULE_H
 #define PE_REGISTRY_MODULE_H
 
@@ -15,8 +15,8 @@ typedef struct pe_module {
     void *handle;              /* of the dynamic linker */
 } pe_module;
 
-/* Open `path`, whose name must be ID.so, and lend its variant the host's quad mathematics (unless its
- * quad has another number of digits: then only its float and double hooks are usable).
+/* Open `path`, whose name must be ID.so, and lend its variant the host's quad mathematics (unless
+ * its quad has another number of digits: then only its float and double hooks are usable).
  *   PE_PLUGIN   not there, not a shared object of this machine, cut short, unresolved symbol, no
  *               entry pe_variant_ID, other ABI, other struct sizes, id that is not the file's name,
  *               no setup, no hooks, malformed option table

@@ -1,7 +1,7 @@
 /* Variants by id: the built-in ones, and those loaded from shared objects.
  *
- * A registry is filled once, before threads exist; afterwards it is only read. Positions are stable:
- * a variant keeps its slot, and so its colour, in every figure of a run. */
+ * A registry is filled once, before threads exist; afterwards it is only read. Positions are
+ * stable: a variant keeps its slot, and so its colour, in every figure of a run. */
 #ifndef PE_REGISTRY_REGISTRY_H
 #define PE_REGISTRY_REGISTRY_H
 
@@ -35,12 +35,12 @@ pe_status pe_registry_find_case(const char *name, const pe_variant **variant, pe
  *   PE_MEMORY */
 pe_status pe_registry_load(const char *path, pe_error *err);
 
-/* The same, but a variant of that id that is already there gives way, and the module takes its slot:
- * how a test asks whether a built-in variant computes the same when it comes from a file. */
+/* The same, but a variant of that id that is already there gives way, and the module takes its
+ * slot: how a test asks whether a built-in variant computes the same when it comes from a file. */
 pe_status pe_registry_replace(const char *path, pe_error *err);
 
-/* Undo the load of one variant: a built-in one that gave way is back in its slot, a module's own slot
- * is closed (later ones move down). Built-in variants stay. The variant is no longer valid. */
+/* Undo the load of one variant: a built-in one that gave way is back in its slot, a module's own
+ * slot is closed (later ones move down). Built-in variants stay. The variant is no longer valid. */
 void pe_registry_unload(const pe_variant *variant);
 
 /* What pe_registry_load_path could not load; one sentence each. Owned by the caller until
