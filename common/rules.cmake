@@ -80,7 +80,7 @@ function(pe_add_test_folder name)
         if(TARGET pe_${name})
             target_link_libraries(${target} PRIVATE pe_${name})
         else()
-            target_link_libraries(${target} PRIVATE pe_all)
+            target_link_libraries(${target} PRIVATE pe_experiments pe_all)
         endif()
         target_link_libraries(${target} PRIVATE pe_test_support pe_flags)
         add_test(NAME ${name}.${stem} COMMAND ${target}

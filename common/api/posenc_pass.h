@@ -50,8 +50,10 @@ static const pe_quad_math *pe_quad_lent;
 #define pe_real    double
 #define PE_C(x)    x
 #define PE_MATH(f) f
-#define PE_EPS     2.2204460492503131e-16
-#define PE_MAX     1.7976931348623157e308
+/* The member of pe_variant that holds this precision's hooks, for the host. */
+#define PE_OPS f64
+#define PE_EPS 2.2204460492503131e-16
+#define PE_MAX 1.7976931348623157e308
 #ifdef PE_CORE
 #define PE_VARIANT(name, ...) struct pe_no_variant_here
 #else
@@ -66,12 +68,14 @@ static const pe_quad_math *pe_quad_lent;
 #undef pe_real
 #undef PE_C
 #undef PE_MATH
+#undef PE_OPS
 #undef PE_EPS
 #undef PE_MAX
 #define PE(name)   name##_f32
 #define pe_real    float
 #define PE_C(x)    x##f
 #define PE_MATH(g) g##f
+#define PE_OPS     f32
 #define PE_EPS     1.1920929e-7f
 #define PE_MAX     3.40282347e38f
 
@@ -82,6 +86,7 @@ static const pe_quad_math *pe_quad_lent;
 #undef pe_real
 #undef PE_C
 #undef PE_MATH
+#undef PE_OPS
 #undef PE_EPS
 #undef PE_MAX
 #define PE(name) name##_f128
@@ -92,9 +97,10 @@ static const pe_quad_math *pe_quad_lent;
 #else
 #define PE_MATH(f) pe_quad_lent->f
 #endif
+#define PE_OPS f128
+/* Digits of the wider type of the two that quad can be; an upper bound of the rounding unit. */
 #define PE_EPS                                                                                     \
-    (pe_quad)(PE_QUAD_DIGITS == 113u ? 1.92592994438723585305597794258492732e-34                   \
-                                     : 1.0842021724855044e-19)
+    (PE_QUAD_DIGITS == 113u ? PE_C(1.92592994438723585e-34) : PE_C(1.0842021724855044e-19))
 #define PE_MAX ((pe_quad)1.7976931348623157e308 * (pe_quad)1.7976931348623157e308)
 #undef PE_NEXT
 #define PE_NEXT(file) "posenc.h"

@@ -36,7 +36,8 @@ void *pe_allocate(size_t count, size_t size, const char *what, pe_error *err)
         return NULL;
     }
     size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *block = refused_on_demand() ? NULL : aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
+    void *block =
+        refused_on_demand() ? NULL : aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
     if (!block) {
         pe_fail(err, PE_MEMORY, "%s: no memory for %zu bytes", what, bytes);
         return NULL;

@@ -13,7 +13,10 @@ typedef struct pe_test {
     const char *name;
 } pe_test;
 
-#define PE_TEST(function) {function, #function}
+#define PE_TEST(function)                                                                          \
+    {                                                                                              \
+        function, #function                                                                        \
+    }
 
 #define PE_TEST_MAIN(suite, ...)                                                                   \
     int main(int argc, char **argv)                                                                \

@@ -1,0 +1,143 @@
+/* Token ids to rows: table row, scaled or not, plus (or beside) the variant's code, dropout.
+ * Vaswani et al. 2017, arXiv:1706.03762, sections 3.4 and 3.5. The scale acts on the token's row
+ * only, never on the position. */
+#include "core/run.h"
+#include "base/memory.h"
+#include "core/quad.h"
+#include "core/stream.h"
+
+#include <string.h>
+
+static pe_status check_ids(const pe_embedding_job *job, pe_error *err)
+{
+    if (job->n < 1)
+        return pe_fail(err, PE_USAGE, "an embedding needs at least one token, not %lld",
+                       (long long)job->n);
+    if (job->dropout < 0 || job->dropout >= 1)
+        return pe_fail(err, PE_USAGE, "dropout is %g, but must be at least 0 and below 1",
+                       job->dropout);
+    for (int64_t t = 0; t < job->n; t++)
+        if (job->ids[t] < 0 || job->ids[t] >= job->vocabulary)
+            return pe_fail(err, PE_USAGE,
+                           "token %lld has id %lld, but the table has rows 0 to %lld", (long long)t,
+                           (long long)job->ids[t], (long long)job->vocabulary - 1);
+    return PE_OK;
+}
+
+/* Coordinates of real tokens count from the first of them; a padding token takes that of the next
+ * one, and its code is dropped later. */
+static pe_status find_coordinates(const pe_embedding_job *job, double *coord, pe_error *err)
+{
+    const size_t axes = (size_t)job->instance->dims.axes;
+    if (job->coord) {
+        memcpy(coord, job->coord, (size_t)job->n * axes * sizeof *coord);
+        return PE_OK;
+    }
+    double *natural = NULL;
+    int64_t real = 0;
+    if (axes == 1) {
+        natural = pe_allocate((size_t)job->n, sizeof *natural, "positions", err);
+        if (!natural)
+            return PE_MEMORY;
+    }
+    for (int64_t t = 0; t < job->n; t++) {
+        if (natural)
+            natural[t] = (double)(job->start + real);
+        real += job->ids[t] != job->padding_id;
+    }
+    const pe_places_request request = {
+        .n = job->n,
+        .length = real,
+        .in = natural,
+        .start = job->start,
+        .ids = job->ids,
+        .training = job->training,
+        .seed = job->seed,
+        .sequence = job->sequence,
+    };
+    pe_status status = pe_instance_coordinates(job->instance, job->map, &request, coord, err);
+    pe_release(natural);
+    return status;
+}
+
+/* Rows (n, width) in the precision `real`. The code comes as hi + lo, which holds every precision.
+ */
+#define ADD_ROWS(suffix, real, root)                                                               \
+    static void add_rows_##suffix(const pe_embedding_job *job, const pe_wide *codes, int width,    \
+                                  real *rows)                                                      \
+    {                                                                                              \
+        const int d = job->instance->dims.model_dim, e = job->instance->info.embed_width;          \
+        const int beside = width - d;                                                              \
+        const real factor = job->scale_sqrt_d ? root : 1;                                          \
+        for (int64_t t = 0; t < job->n; t++) {                                                     \
+            const double *row = job->table + job->ids[t] * d;                                      \
+            for (int c = 0; c < d; c++)                                                            \
+                rows[t * width + c] = (real)row[c] * factor;                                       \
+            if (e == 0 || job->ids[t] == job->padding_id)                                          \
+                continue;                                                                          \
+            for (int c = 0; c < e; c++) {                                                          \
+                const real code = (real)codes->hi[t * e + c] + (real)codes->lo[t * e + c];         \
+                if (beside)                                                                        \
+                    rows[t * width + d + c] = code;                                                \
+                else                                                                               \
+                    rows[t * width + c] += code;                                                   \
+            }                                                                                      \
+        }                                                                                          \
+    }
+ADD_ROWS(f64, double, sqrt((double)d))
+ADD_ROWS(f32, float, sqrtf((float)d))
+ADD_ROWS(f128, pe_quad, pe_quad_sqrt((pe_quad)d))
+
+static void add_rows(const pe_embedding_job *job, const pe_wide *codes, int width, void *rows)
+{
+    if (job->precision == PE_DOUBLE)
+        add_rows_f64(job, codes, width, rows);
+    else if (job->precision == PE_FLOAT)
+        add_rows_f32(job, codes, width, rows);
+    else
+        add_rows_f128(job, codes, width, rows);
+}
+
+/* Inverted dropout (Srivastava et al. 2014): kept entries are divided by the share that is kept. */
+static void drop_out(const pe_embedding_job *job, pe_wide *rows)
+{
+    if (job->dropout == 0)
+        return;
+    pe_core_stream stream;
+    pe_core_stream_start(&stream, job->seed, "dropout", job->sequence);
+    for (size_t i = 0; i < rows->count; i++) {
+        const bool keep = pe_core_uniform(&stream) >= job->dropout;
+        rows->hi[i] = keep ? rows->hi[i] / (1 - job->dropout) : 0;
+        rows->lo[i] = keep ? rows->lo[i] / (1 - job->dropout) : 0;
+    }
+}
+
+pe_status pe_run_embedding(const pe_embedding_job *job, pe_wide *rows, int *width, pe_error *err)
+{
+    const pe_instance *instance = job->instance;
+    const int e = instance->info.embed_width;
+    *rows = (pe_wide){0};
+    *width = instance->dims.model_dim + (instance->info.flags & PE_CONCATENATE ? e : 0);
+    pe_status status = check_ids(job, err);
+    if (status != PE_OK)
+        return status;
+    const size_t count = (size_t)job->n * (size_t)*width;
+    double *coord = pe_allocate((size_t)job->n * (size_t)instance->dims.axes, sizeof *coord,
+                                "coordinates", err);
+    void *typed = pe_allocate(count, pe_precision_size(job->precision), "embedded tokens", err);
+    pe_wide codes = {0};
+    status = coord && typed ? find_coordinates(job, coord, err) : PE_MEMORY;
+    if (status == PE_OK && e > 0)
+        status = pe_instance_codes(job->instance, job->precision, job->n, coord, &codes, err);
+    if (status == PE_OK)
+        status = pe_wide_allocate(rows, count, "embedded tokens", err);
+    if (status == PE_OK) {
+        add_rows(job, &codes, *width, typed);
+        pe_widen(job->precision, count, typed, rows->hi, rows->lo);
+        drop_out(job, rows);
+    }
+    pe_wide_release(&codes);
+    pe_release(typed);
+    pe_release(coord);
+    return status;
+}

@@ -1,0 +1,40 @@
+#ifndef PE_CORE_PARTS_H
+#define PE_CORE_PARTS_H
+
+#include "core/attention.h"
+
+#define PE_H(name) name##_f64
+#define PE_H_REAL  double
+#include "core/parts_types.h"
+#undef PE_H
+#undef PE_H_REAL
+#define PE_H(name) name##_f32
+#define PE_H_REAL  float
+#include "core/parts_types.h"
+#undef PE_H
+#undef PE_H_REAL
+#define PE_H(name) name##_f128
+#define PE_H_REAL  pe_quad
+#include "core/parts_types.h"
+#undef PE_H
+#undef PE_H_REAL
+
+/* May query slot i see key slot j of batch item b? The one place where masks are combined. */
+#define PE_MAY_SEE(a, b, i, j)                                                                     \
+    ((!(a)->causal || (a)->k_index[j] <= (a)->q_index[i]) &&                                       \
+     (!(a)->key_starts || (j) >= (a)->key_starts[b]) &&                                            \
+     (!(a)->key_lengths || (j) < (a)->key_lengths[b]) &&                                           \
+     (!(a)->allowed || (a)->allowed[((b) * (a)->nq + (i)) * (a)->nk + (j)]))
+
+/* Row of an offset in a table that goes from first to last, or PE_NONE where nothing is added. */
+static inline int64_t pe_row_of(const pe_setup *info, int64_t first, int64_t offset)
+{
+    if (offset < info->low || offset > info->high) {
+        if (info->edge != PE_EDGE_REPEAT)
+            return PE_NONE;
+        offset = offset < info->low ? info->low : info->high;
+    }
+    return offset - first;
+}
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A variant for tests of the core: it uses the parts of the contract that no shipped variant needs.
+ * Its rows have closed forms, so that the tests can write the expected logits down plainly.
+ * */
+#include "posenc.h"
+
+#include "odd.h"
+
+#ifdef PE_FIRST
+static const pe_option odd_options[] = {
+    {"edge", PE_CHOICE, 0, 0, 0, "repeat|zero|undefined", "what lies beyond 3 tokens"},
+    {"real_offsets", PE_BOOL, 0, 0, 0, NULL, "rows exist at fractions"},
+    {"heads_together", PE_BOOL, 0, 0, 0, NULL, "logits of head h get those of head h+1 added"},
+    {"no_softmax_sum", PE_BOOL, 0, 0, 0, NULL, "weights are exp(s)"},
+    {"map_output", PE_BOOL, 0, 0, 0, NULL, "outputs are multiplied by 1 + coordinate"},
+    {"values", PE_BOOL, 0, 0, 0, NULL, "rows are added to the values, too"},
+    {"numbers", PE_LIST, 0, -5, 5, NULL, "not used"},
+};
+
+static bool odd_setup(pe_setup *s)
+{
+    if (s->dims->head_dim > 1000)
+        return pe_refuse(s, "head_dim is %d, but at most 1000 fit", s->dims->head_dim);
+    s->rows = PE_ROWS_BIAS | PE_ROWS_KEY | PE_ROWS_QUERY;
+    if (pe_setup_bool(s->opt, ODD_VALUES))
+        s->rows |= PE_ROWS_VALUE;
+    s->row_heads = s->dims->heads;
+    s->edge = (pe_edge)pe_setup_int(s->opt, ODD_EDGE);
+    s->low = -3;
+    s->high = 3;
+    if (pe_setup_bool(s->opt, ODD_REAL))
+        s->flags |= PE_REAL_OFFSETS;
+    if (pe_setup_bool(s->opt, ODD_TOGETHER))
+        s->flags |= PE_HEADS_TOGETHER;
+    if (pe_setup_bool(s->opt, ODD_NO_SUM))
+        s->flags |= PE_NO_SOFTMAX_SUM;
+    if (pe_setup_bool(s->opt, ODD_OUTPUT))
+        s->maps = PE_MAPS(PE_ROLE_OUTPUT);
+    s->scale = 0.25;
+    return true;
+}
+
+/* With real_offsets set, positions are quarters. */
+static void odd_positions(const pe_places *p, double *out)
+{
+    for (int64_t t = 0; t < p->n; t++)
+        out[t] = pe_setup_bool(p->opt, ODD_REAL) ? p->in[t] / 4 : p->in[t];
+}
+#endif
+
+/* bias = n/8 + head; query rows are all n, key rows all 2n, value rows all n. */
+static void PE(odd_relative)(const pe_call *c, int n, const double *offset, pe_rows *rows)
+{
+    const int H = c->info->row_heads, D = c->dims->head_dim;
+    for (int r = 0; r < n; r++)
+        for (int h = 0; h < H; h++) {
+            rows->bias[r * H + h] = pe_num(offset[r]) / 8 + pe_num(h);
+            for (int d = 0; d < D; d++) {
+                rows->query[(r * H + h) * D + d] = pe_num(offset[r]);
+                rows->key[(r * H + h) * D + d] = 2 * pe_num(offset[r]);
+                if (rows->value)
+                    rows->value[(r * H + h) * D + d] = pe_num(offset[r]);
+            }
+        }
+}
+
+static void PE(odd_map)(const pe_call *c, pe_role role, int head, int n, const double *coord,
+                        const pe_real *state, const pe_real *in, pe_real *out)
+{
+    (void)role, (void)head, (void)state;
+    for (int t = 0; t < n; t++)
+        for (int d = 0; d < c->dims->head_dim; d++)
+            out[t * c->dims->head_dim + d] =
+                in[t * c->dims->head_dim + d] * (1 + pe_num(coord[t * c->dims->axes]));
+}
+
+static void PE(odd_logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw, pe_real *s)
+{
+    const int heads = tile->head < 0 ? c->dims->heads : 1, pairs = tile->nq * tile->nk;
+    for (int h = 0; h < heads; h++)
+        for (int at = 0; at < pairs; at++)
+            s[h * pairs + at] =
+                raw[h * pairs + at] + (heads > 1 ? raw[(h + 1) % heads * pairs + at] : 0);
+}
+
+static const pe_ops PE(ops) = {
+    .relative = PE(odd_relative), .map = PE(odd_map), .logits = PE(odd_logits)};
+
+PE_VARIANT(odd, .title = "Odd", .source = "tests", .summary = "For tests of the core.",
+           .formula = "n", PE_OPTIONS(odd_options), .setup = odd_setup, .positions = odd_positions);
+
+#include PE_NEXT("odd.c")
