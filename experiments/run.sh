@@ -1,0 +1,36 @@
+#!/bin/sh
+# The main job, from a bare machine to pictures and notebooks:
+#   sh experiments/run.sh [OUT [options of `posenc run`]]      OUT: notebooks_out
+# Installs what is missing (apt-get; POSENC_INSTALL=no says no), builds Release, runs every experiment
+# on every variant over a real text, and says what to open.
+set -eu
+cd "$(dirname "$0")/.."
+. common/packages.sh
+posenc_need run
+
+out=${1:-notebooks_out}
+[ $# -gt 0 ] && shift
+build=build/release
+posenc_say "== configure and build ($build)"
+mkdir -p build
+{
+    cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DPOSENC_TESTS=OFF &&
+        cmake --build "$build" -j "$(nproc 2>/dev/null || echo 2)"
+} >build/release.log 2>&1 || {
+    tail -n 30 build/release.log >&2
+    posenc_say "the build failed; the whole log is build/release.log"
+    exit 1
+}
+posenc_say "== run all experiments (two to five minutes on two cores)"
+status=0
+"$build/posenc" run all --out "$out" "$@" >build/run.log || status=$?
+case $status in
+0) ;;
+1) posenc_say "some verdicts failed; they are marked in the reports" ;;
+*) exit $status ;;
+esac
+posenc_say ""
+posenc_say "Done. Open in a browser:   $out/index.html"
+posenc_say "Or a notebook:             $out/*/*.ipynb"
+posenc_say "Every number and verdict:  build/run.log, $out/*/verdicts.csv"
+exit $status

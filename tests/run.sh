@@ -1,0 +1,56 @@
+#!/bin/sh
+# All tests, from a bare machine:
+#   sh tests/run.sh [MODE...]      MODE: test (default), asan-ubsan, clang, fuzz, coverage, format, all
+# Installs what is missing (apt-get; POSENC_INSTALL=no says no), builds with warnings as errors, and
+# runs CTest. `all` is what .ci/run asks for.
+set -eu
+cd "$(dirname "$0")/.."
+. common/packages.sh
+posenc_need test
+
+jobs=$(nproc 2>/dev/null || echo 2)
+
+build_and_test() { # folder, ctest options, then cmake options
+    folder=build/$1
+    shift
+    posenc_say "== $folder"
+    cmake -S . -B "$folder" -DPOSENC_WERROR=ON "$@" >"build/log" 2>&1 || { cat build/log >&2; exit 1; }
+    cmake --build "$folder" -j "$jobs" >"build/log" 2>&1 || { tail -n 40 build/log >&2; exit 1; }
+    ctest --test-dir "$folder" --output-on-failure -j "$jobs" --output-junit junit.xml $ctest_options
+}
+
+run_mode() {
+    ctest_options=""
+    case $1 in
+    test) build_and_test test -DCMAKE_BUILD_TYPE=Release ;;
+    asan-ubsan)
+        # OpenBLAS keeps its buffers to the end of the process; that is no leak of ours.
+        export LSAN_OPTIONS="suppressions=$PWD/tests/support/lsan.supp"
+        build_and_test asan-ubsan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 \
+            -DPOSENC_SANITIZE=address,undefined
+        ;;
+    clang)
+        command -v clang >/dev/null || { posenc_say "no clang here: skipped"; return 0; }
+        build_and_test clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang
+        ;;
+    coverage)
+        build_and_test coverage -DCMAKE_BUILD_TYPE=Debug -DPOSENC_COVERAGE=ON
+        ;;
+    format)
+        command -v clang-format >/dev/null || { posenc_say "no clang-format here: skipped"; return 0; }
+        posenc_say "== format"
+        git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
+        ;;
+    all)
+        for mode in format test clang asan-ubsan; do run_mode $mode; done
+        ;;
+    *)
+        posenc_say "unknown mode $1: test, asan-ubsan, clang, coverage, format or all"
+        exit 2
+        ;;
+    esac
+}
+
+mkdir -p build
+[ $# -gt 0 ] || set -- test
+for mode in "$@"; do run_mode "$mode"; done
