@@ -22,7 +22,7 @@ const char *pe_claim_name(unsigned claim)
     return NULL;
 }
 
-const char *pe_verdict_name(pe_verdict verdict)
+const char *pe_claim_verdict_name(pe_claim_verdict verdict)
 {
     static const char *const verdicts[] = {"held", "BROKEN", "holds, not claimed", "not claimed",
                                            "not testable"};
@@ -267,14 +267,25 @@ static pe_status mirror(const question *q, bool relative, pe_deviation *worst, d
         if (status != PE_OK)
             return status;
         const double largest = pe_matrices_largest(&share);
-        *bound = relative ? 1e-6 * largest
-                          : pe_rounding_bound(q->trial->eps, coordinates_reach(q), largest);
+        *bound = pe_rounding_bound(q->trial->eps, coordinates_reach(q), largest);
+        if (relative && 1e-6 * largest > *bound)
+            *bound = 1e-6 * largest;
         const pe_deviation d = pe_deviation_of(&share, &share, true, *bound);
         pe_matrices_release(&share);
         if (d.found || d.largest >= worst->largest)
             *worst = d;
     }
     return PE_OK;
+}
+
+static outcome describe_mirror(const question *q, outcome what, const pe_deviation *d, double bound)
+{
+    if (!d->found)
+        return answer(q, what, "S(i,j) and S(j,i) are at most %.3g apart (bound %.3g)", d->largest,
+                      bound);
+    return answer(q, what, "S(%lld,%lld) of head %d is %.17g, S(%lld,%lld) is %.17g (bound %.3g)",
+                  (long long)d->i, (long long)d->j, d->head, d->a, (long long)d->j, (long long)d->i,
+                  d->b, bound);
 }
 
 static bool lacks_the_future(const question *q)
@@ -291,10 +302,7 @@ static pe_status symmetric(const question *q, outcome *what, pe_error *err)
         return PE_OK;
     }
     const pe_status status = mirror(q, false, &d, &bound, err);
-    *what = answer(q, d.found ? FAILS : HOLDS,
-                   "S(%lld,%lld) of head %d is %.17g, S(%lld,%lld) is %.17g (bound %.3g)",
-                   (long long)d.i, (long long)d.j, d.head, d.a, (long long)d.j, (long long)d.i, d.b,
-                   bound);
+    *what = describe_mirror(q, d.found ? FAILS : HOLDS, &d, bound);
     return status;
 }
 
@@ -307,10 +315,7 @@ static pe_status direction_aware(const question *q, outcome *what, pe_error *err
         return PE_OK;
     }
     const pe_status status = mirror(q, true, &d, &bound, err);
-    *what = answer(q, d.found ? HOLDS : FAILS,
-                   "S(%lld,%lld) of head %d is %.17g, S(%lld,%lld) is %.17g (needed: %.3g apart)",
-                   (long long)d.i, (long long)d.j, d.head, d.a, (long long)d.j, (long long)d.i, d.b,
-                   bound);
+    *what = describe_mirror(q, d.found ? HOLDS : FAILS, &d, bound);
     return status;
 }
 
@@ -906,7 +911,7 @@ static pe_status needs_even_width(const question *q, outcome *what, pe_error *er
 /* ---- all of them
  * ------------------------------------------------------------------------------------ */
 
-static pe_verdict judge(bool claimed, outcome what)
+static pe_claim_verdict judge(bool claimed, outcome what)
 {
     if (what == VOID)
         return PE_VERDICT_UNTESTABLE;

@@ -31,21 +31,21 @@
 
 #include "core/instance.h"
 
-typedef enum pe_verdict {
+typedef enum pe_claim_verdict {
     PE_VERDICT_HELD,      /* claimed, and no counter-example found */
     PE_VERDICT_BROKEN,    /* claimed, and here is a counter-example */
     PE_VERDICT_UNCLAIMED, /* not claimed, but it holds here */
     PE_VERDICT_ABSENT,    /* not claimed, and does not hold: the text has the counter-example */
     PE_VERDICT_UNTESTABLE /* has no meaning for this variant, or cannot be reached: the text says
                              why */
-} pe_verdict;
-const char *pe_verdict_name(pe_verdict verdict);
+} pe_claim_verdict;
+const char *pe_claim_verdict_name(pe_claim_verdict verdict);
 
 enum { PE_CLAIM_COUNT = 10, PE_CLAIM_TEXT = 320 };
 
 typedef struct pe_claim_result {
     unsigned claim; /* PE_CLAIM_... */
-    pe_verdict verdict;
+    pe_claim_verdict verdict;
     char text[PE_CLAIM_TEXT]; /* smallest counter-example: positions, head, the two values; or the
                                * largest deviation and the tolerance */
 } pe_claim_result;

@@ -129,7 +129,7 @@ static void report_claim(pe_conformance *report, const pe_claim_result *r)
     const pe_outcome outcome = r->verdict == PE_VERDICT_BROKEN ? PE_CHECK_FAILED
                                : r->verdict == PE_VERDICT_HELD ? PE_CHECK_PASSED
                                                                : PE_CHECK_SKIPPED;
-    pe_report_add(report, outcome, name, "%s: %s", pe_verdict_name(r->verdict), r->text);
+    pe_report_add(report, outcome, name, "%s: %s", pe_claim_verdict_name(r->verdict), r->text);
 }
 
 static pe_status check_claims(const pe_trial *trial, pe_conformance *report, pe_error *err)
