@@ -23,6 +23,7 @@
 enum {
     QUERIES = 64,     /* rows of a tile */
     KEYS = 128,       /* columns of a tile */
+    LANES = 8,        /* partial results of a row, so that it can be done in vector registers */
     ROWS_PER_PAIR = 4 /* a tile whose offsets span more rows than this times its sides gathers */
 };
 #endif
@@ -32,6 +33,7 @@ typedef struct PE(worker) {
     const PE(pe_parts) * p;
     int group, tk, span;    /* span: most rows of the relative table that a tile's products cover */
     unsigned char *allowed; /* (QUERIES, tk) */
+    int32_t *row;           /* (QUERIES, tk) row of each pair, from the span's first, or PE_NONE */
     pe_real *raw, *s;       /* (G, QUERIES, tk) */
     pe_real *pair;          /* (H, QUERIES, tk) */
     pe_real *shifted;       /* (QUERIES, W) q + u or q + v */
@@ -46,8 +48,9 @@ typedef struct PE(worker) {
 /* The tile in hand. */
 typedef struct PE(place) {
     int64_t b, i0, j0;
-    int head, tq, tk; /* head: first of the group */
-    int64_t row_low, row_high;
+    int head, tq, tk;          /* head: first of the group */
+    bool whole;                /* every pair may be seen */
+    int64_t row_low, row_high; /* table rows that the tile's offsets span */
 } PE(place);
 
 /* ---- memory -------------------------------------------------------------------------------- */
@@ -77,7 +80,8 @@ static pe_status PE(worker_start)(PE(worker) * w, pe_error *err)
     pe_real *at = pe_allocate(PE(worker_numbers)(w), sizeof *at, "tiles", err);
     w->block = at;
     w->allowed = at ? pe_allocate(tile, 1, "mask of a tile", err) : NULL;
-    if (!w->allowed)
+    w->row = w->allowed ? pe_allocate(tile, sizeof *w->row, "rows of a tile", err) : NULL;
+    if (!w->row)
         return PE_MEMORY;
     w->raw = at;
     w->s = w->raw + group * tile;
@@ -97,23 +101,32 @@ static void PE(worker_end)(PE(worker) * w)
 {
     pe_release(w->block);
     pe_release(w->allowed);
+    pe_release(w->row);
 }
 
 /* ---- masks and places -------------------------------------------------------------------------
  */
 
-/* Fill the mask of the tile; false when nothing in it may be seen. */
-static bool PE(fill_mask)(PE(worker) * w, const PE(place) * t)
+/* Fill the mask of the tile; false when nothing in it may be seen. Most tiles of a long sequence
+ * are seen whole, and t->whole lets the inner loops go without the mask. */
+static bool PE(fill_mask)(PE(worker) * w, PE(place) * t)
 {
     const PE(pe_attention) *a = w->p->a;
-    bool any = false;
+    const int pairs = t->tq * t->tk;
+    int seen = 0;
+    t->whole = !a->causal && !a->key_starts && !a->key_lengths && !a->allowed;
+    if (t->whole) {
+        memset(w->allowed, 1, (size_t)pairs);
+        return true;
+    }
     for (int i = 0; i < t->tq; i++)
         for (int j = 0; j < t->tk; j++) {
             unsigned char may = PE_MAY_SEE(a, t->b, t->i0 + i, t->j0 + j);
             w->allowed[i * t->tk + j] = may;
-            any = any || may;
+            seen += may;
         }
-    return any;
+    t->whole = seen == pairs;
+    return seen > 0;
 }
 
 static const pe_real *PE(query_of)(const PE(pe_parts) * p, int64_t b, int h, int64_t i)
@@ -148,12 +161,26 @@ static void PE(find_span)(const PE(pe_parts) * p, PE(place) * t)
     t->row_high = high - p->first;
 }
 
-/* Table row of a pair relative to the span's first, or PE_NONE. A pair that may not be seen can lie
- * outside the table, and is never asked. */
-static int64_t PE(row_in_span)(const PE(pe_parts) * p, const PE(place) * t, int i, int j)
+/* The row of each pair, once for all products of the tile. A pair that may not be seen can lie
+ * outside the table, and gets none. */
+static void PE(find_rows)(PE(worker) * w, PE(place) * t)
 {
-    int64_t row = pe_row_of(&p->a->instance->info, p->first, p->qi[t->i0 + i] - p->kj[t->j0 + j]);
-    return row == PE_NONE ? PE_NONE : row - t->row_low;
+    const PE(pe_parts) *p = w->p;
+    const pe_setup *info = &p->a->instance->info;
+    PE(find_span)(p, t);
+    for (int i = 0; i < t->tq; i++)
+        for (int j = 0; j < t->tk; j++) {
+            const int at = i * t->tk + j;
+            const int64_t offset = p->qi[t->i0 + i] - p->kj[t->j0 + j];
+            const int64_t row = w->allowed[at] ? pe_row_of(info, p->first, offset) : PE_NONE;
+            w->row[at] = row == PE_NONE ? PE_NONE : (int32_t)(row - t->row_low);
+        }
+}
+
+/* All pairs of the tile have one and the same row: beyond the clipping distance most tiles do. */
+static bool PE(one_row)(const PE(pe_parts) * p, const PE(place) * t)
+{
+    return t->whole && t->row_low == t->row_high && p->a->instance->info.edge == PE_EDGE_REPEAT;
 }
 
 /* ---- logits of a tile
@@ -185,11 +212,15 @@ static void PE(add_row_products)(PE(worker) * w, const PE(place) * t, int h, con
     if (!gathered)
         PE(pe_lend).gemm(false, true, side, span, p->D, 1, vectors, p->D, rows, heads * p->D, 0,
                          w->products, span);
+    if (PE(one_row)(p, t)) {
+        for (int i = 0; i < t->tq; i++)
+            for (int j = 0; j < t->tk; j++)
+                s[i * t->tk + j] += p->scale * w->products[by_key ? j : i];
+        return;
+    }
     for (int i = 0; i < t->tq; i++)
         for (int j = 0; j < t->tk; j++) {
-            if (!w->allowed[i * t->tk + j])
-                continue;
-            const int64_t row = PE(row_in_span)(p, t, i, j);
+            const int64_t row = w->row[i * t->tk + j];
             if (row == PE_NONE)
                 continue;
             const int64_t vector = by_key ? j : i;
@@ -209,7 +240,7 @@ static void PE(add_biases)(PE(worker) * w, const PE(place) * t, int h, pe_real *
     const int heads = p->a->instance->info.row_heads, head = heads == 1 ? 0 : h;
     for (int i = 0; i < t->tq; i++)
         for (int j = 0; j < t->tk; j++) {
-            const int64_t row = w->allowed[i * t->tk + j] ? PE(row_in_span)(p, t, i, j) : PE_NONE;
+            const int64_t row = w->row[i * t->tk + j];
             if (row != PE_NONE)
                 s[i * t->tk + j] += p->table.bias[(t->row_low + row) * heads + head];
         }
@@ -288,7 +319,7 @@ static void PE(fill_logits)(PE(worker) * w, const PE(place) * t, int h, pe_real 
     if (p->a->instance->variant->PE_OPS->pair && !p->no_pair)
         for (int64_t at = 0; at < (int64_t)t->tq * t->tk; at++)
             s[at] += w->pair[(int64_t)h * t->tq * t->tk + at];
-    for (int64_t at = 0; at < (int64_t)t->tq * t->tk; at++)
+    for (int64_t at = 0; !t->whole && at < (int64_t)t->tq * t->tk; at++)
         if (!w->allowed[at])
             s[at] = 0;
 }
@@ -345,8 +376,61 @@ static void PE(group_logits)(PE(worker) * w, const PE(place) * t)
 /* ---- online softmax and values
  * ------------------------------------------------------------------------ */
 
+/* Largest of n numbers. NaN is not taken: it comes back through exp and the sum. Lanes, because one
+ * running maximum would make every step wait for the last; the result is the same in any order. */
+static pe_real PE(largest_of)(const pe_real *x, int n)
+{
+    pe_real lane[LANES];
+    int j = 0;
+    for (int l = 0; l < LANES; l++)
+        lane[l] = x[0];
+    for (; j + LANES <= n; j += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] = x[j + l] > lane[l] ? x[j + l] : lane[l];
+    for (; j < n; j++)
+        lane[0] = x[j] > lane[0] ? x[j] : lane[0];
+    for (int l = 1; l < LANES; l++)
+        lane[0] = lane[l] > lane[0] ? lane[l] : lane[0];
+    return lane[0];
+}
+
+/* x = exp(x - top), and the sum, in a fixed order of lanes. */
+static pe_real PE(exponentiate)(pe_real *x, int n, pe_real top)
+{
+    pe_real lane[LANES] = {0};
+    for (int j = 0; j < n; j++)
+        x[j] = pe_exp(x[j] - top);
+    for (int j = 0; j < n; j++)
+        lane[j % LANES] += x[j];
+    for (int l = 1; l < LANES; l++)
+        lane[0] += lane[l];
+    return lane[0];
+}
+
+static pe_real PE(largest_allowed)(const pe_real *x, const unsigned char *allowed, int n, bool *any)
+{
+    pe_real largest = 0;
+    for (int j = 0; j < n; j++)
+        if (allowed[j] && (!*any || x[j] > largest)) {
+            largest = x[j];
+            *any = true;
+        }
+    return largest;
+}
+
+static pe_real PE(exponentiate_allowed)(pe_real *x, const unsigned char *allowed, int n,
+                                        pe_real top)
+{
+    pe_real sum = 0;
+    for (int j = 0; j < n; j++) {
+        x[j] = allowed[j] ? pe_exp(x[j] - top) : 0;
+        sum += x[j];
+    }
+    return sum;
+}
+
 /* Turn the tile's logits into weights relative to the largest so far, and rescale what was gathered
- * before. NaN is not taken for the largest: it comes back through exp and the sum. */
+ * before. */
 static void PE(update_softmax)(PE(worker) * w, const PE(place) * t, int g)
 {
     const PE(pe_parts) *p = w->p;
@@ -356,13 +440,15 @@ static void PE(update_softmax)(PE(worker) * w, const PE(place) * t, int g)
         pe_real *largest = &w->largest[g * QUERIES + i], *sum = &w->sum[g * QUERIES + i];
         pe_real *row = s + (int64_t)i * t->tk, *acc = w->acc + (g * QUERIES + i) * p->D;
         const unsigned char *allowed = w->allowed + (int64_t)i * t->tk;
-        pe_real top = *largest, added = 0;
-        bool started = *sum != 0;
-        for (int j = 0; j < t->tk; j++)
-            if (allowed[j] && (!started || row[j] > top)) {
-                top = row[j];
-                started = true;
-            }
+        bool any = t->whole;
+        pe_real top =
+            t->whole ? PE(largest_of)(row, t->tk) : PE(largest_allowed)(row, allowed, t->tk, &any);
+        if (!any) {
+            memset(row, 0, (size_t)t->tk * sizeof *row);
+            continue;
+        }
+        if (*sum != 0 && !(top > *largest))
+            top = *largest;
         if (!divide)
             top = 0;
         if (*sum != 0 && top != *largest) {
@@ -371,12 +457,9 @@ static void PE(update_softmax)(PE(worker) * w, const PE(place) * t, int g)
             for (int c = 0; c < p->D; c++)
                 acc[c] *= shrink;
         }
-        for (int j = 0; j < t->tk; j++) {
-            row[j] = allowed[j] ? pe_exp(row[j] - top) : 0;
-            added += row[j];
-        }
         *largest = top;
-        *sum += added;
+        *sum += t->whole ? PE(exponentiate)(row, t->tk, top)
+                         : PE(exponentiate_allowed)(row, allowed, t->tk, top);
     }
 }
 
@@ -389,13 +472,20 @@ static void PE(add_value_rows)(PE(worker) * w, const PE(place) * t, int h, const
     const int span = (int)(t->row_high - t->row_low + 1);
     const pe_real *rows = p->table.value + (t->row_low * heads + head) * p->D;
     const bool gathered = span > w->span;
+    if (PE(one_row)(p, t)) {
+        for (int i = 0; i < t->tq; i++) {
+            pe_real total = 0;
+            for (int j = 0; j < t->tk; j++)
+                total += weights[i * t->tk + j];
+            pe_add_scaled(acc + i * p->D, total, rows, p->D);
+        }
+        return;
+    }
     if (!gathered)
         memset(w->products, 0, (size_t)t->tq * (size_t)span * sizeof *w->products);
     for (int i = 0; i < t->tq; i++)
         for (int j = 0; j < t->tk; j++) {
-            if (!w->allowed[i * t->tk + j])
-                continue;
-            const int64_t row = PE(row_in_span)(p, t, i, j);
+            const int64_t row = w->row[i * t->tk + j];
             if (row == PE_NONE)
                 continue;
             if (gathered)
@@ -482,7 +572,7 @@ static void PE(run_item)(PE(worker) * w, int64_t b, int head, int64_t i0, bool f
         if (!PE(fill_mask)(w, &t))
             continue;
         if (p->rows && !p->real_offsets)
-            PE(find_span)(p, &t);
+            PE(find_rows)(w, &t);
         PE(group_logits)(w, &t);
         for (int g = 0; g < w->group; g++) {
             PE(update_softmax)(w, &t, g);
