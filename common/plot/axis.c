@@ -137,7 +137,7 @@ static void choose_linear(pe_range range, size_t wanted, pe_tics *tics)
     double first = ceil(range.low / step - 1e-9);
     for (double i = first; i * step <= range.high + 1e-9 * step && tics->n < PE_TICS; i++) {
         char text[PE_TIC_TEXT];
-        double at = i * step;
+        double at = i * step + 0.0; /* never -0 */
         /* fewer digits than the largest has: the same last place */
         int own =
             at == 0 ? 1

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static int reserve(pe_buffer *buffer, size_t more)
         return 1;
     size_t room = buffer->room ? buffer->room : FIRST_ROOM;
     while (room < wanted)
-        room = room > wanted / 2 ? wanted : 2 * room;
+        room = room > SIZE_MAX / 2 ? wanted : 2 * room;
     char *grown = pe_grow(buffer->bytes, buffer->size, room, 1, "buffer", NULL);
     if (!grown) {
         buffer->status = PE_MEMORY;

@@ -155,7 +155,7 @@ static void plot_block(pe_drawing *d, size_t slot, int dots, int has_intervals, 
     else
         pe_buffer_format(d->out,
                          "$data%u using 1:2%s linecolor rgb '%s' linewidth 2 "
-                         "pointtype %d pointsize 1.6",
+                         "pointtype %d pointsize 2",
                          block, has_intervals ? ":3:4 with xerrorbars" : " with points", colour,
                          pe_style_point(slot));
 }
@@ -210,6 +210,23 @@ static void draw_lines(pe_drawing *d, const bars *b)
     }
 }
 
+/* The dots of a row belong together. */
+static void draw_rows(pe_drawing *d, const bars *b)
+{
+    const pe_figure *f = d->figure;
+    for (size_t c = 0; c < f->categories && f->kind == PE_DOTS; c++) {
+        pe_range row = PE_RANGE_EMPTY;
+        for (size_t s = 0; s < f->curves; s++)
+            pe_range_add(&row, f->x.scale, f->curve[s].y[c]);
+        if (pe_range_is_empty(row) || row.low == row.high)
+            continue;
+        double y = b->box.top + b->row * ((double)c + 0.5);
+        pe_draw_line(d, pixel(f, b, fmax(row.low, b->range.low)), y,
+                     pixel(f, b, fmin(row.high, b->range.high)), y,
+                     "back linecolor rgb '" PE_FAINT "' linewidth 4");
+    }
+}
+
 static void draw_values(pe_drawing *d, const bars *b)
 {
     const pe_figure *f = d->figure;
@@ -237,7 +254,7 @@ static bars plan(const pe_drawing *d, double key)
 {
     const pe_figure *f = d->figure;
     bars b = {.range = pe_figure_axis_range(f, 0)};
-    double bottom = PE_PAGE_HEIGHT - (*f->x.label ? 86 : 52), top = d->top + 12, widest = 0;
+    double bottom = PE_PAGE_HEIGHT - (*f->x.label ? 94 : 56), top = d->top + 12, widest = 0;
     b.row = (bottom - top) / (double)f->categories;
     b.size = fmin(20, 0.78 * b.row);
     for (size_t c = 0; c < f->categories; c++)
@@ -256,9 +273,10 @@ void pe_draw_bars(pe_drawing *d)
     bars b = plan(d, pe_key_width(entry, entries));
     draw_categories(d, &b);
     draw_values(d, &b);
+    draw_rows(d, &b);
     draw_lines(d, &b);
     pe_key_draw(d, entry, entries, b.box);
-    pe_draw_fitted(d, f->x.label, (b.box.left + b.box.right) / 2, PE_PAGE_HEIGHT - 28, PE_CENTRED,
+    pe_draw_fitted(d, f->x.label, (b.box.left + b.box.right) / 2, PE_PAGE_HEIGHT - 26, PE_CENTRED,
                    LABEL_SIZE, b.box.right - b.box.left + 80);
     pe_draw_fitted(d, f->y.label, 30, (b.box.top + b.box.bottom) / 2, PE_UPWARDS, LABEL_SIZE,
                    b.box.bottom - b.box.top);

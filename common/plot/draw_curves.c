@@ -170,7 +170,7 @@ static void draw_marks(pe_drawing *d, const chart *c, size_t panel, pe_box box)
 static void draw_axis_labels(pe_drawing *d, pe_box all)
 {
     const pe_figure *f = d->figure;
-    pe_draw_fitted(d, f->x.label, (all.left + all.right) / 2, PE_PAGE_HEIGHT - 28, PE_CENTRED,
+    pe_draw_fitted(d, f->x.label, (all.left + all.right) / 2, PE_PAGE_HEIGHT - 26, PE_CENTRED,
                    LABEL_SIZE, all.right - all.left + 80);
     pe_draw_fitted(d, f->y.label, 30, (all.top + all.bottom) / 2, PE_UPWARDS, LABEL_SIZE,
                    all.bottom - all.top + 80);
@@ -280,7 +280,7 @@ static pe_box area_of(const pe_drawing *d, const chart *c, double key)
 {
     const pe_figure *f = d->figure;
     double left = (*f->y.label ? 56 : 24) + pe_tics_width(&c->y_tics, TIC_SIZE) + 16;
-    double bottom = PE_PAGE_HEIGHT - (*f->x.label ? 86 : 52);
+    double bottom = PE_PAGE_HEIGHT - (*f->x.label ? 94 : 56);
     return (pe_box){left, d->top, PE_PAGE_WIDTH - (key > 0 ? key + 12 : 40), bottom};
 }
 

@@ -221,8 +221,9 @@ static map_page plan(const pe_drawing *d)
     double spare = page.area.right - page.area.left - used;
     page.area.left += spare / 2;
     page.area.right -= spare / 2;
-    page.area.bottom =
-        page.area.top + (double)page.grid.rows * (page.grid.height + page.gap_y) - page.gap_y;
+    double tall = (double)page.grid.rows * (page.grid.height + page.gap_y) - page.gap_y;
+    page.area.top += (page.area.bottom - page.area.top - tall) / 2;
+    page.area.bottom = page.area.top + tall;
     return page;
 }
 

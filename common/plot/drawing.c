@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LEFT_EDGE = 40, TITLE_TOP = 34, MOST_KEY = 420, SAMPLE = 30 };
@@ -20,7 +21,8 @@ void pe_draw_text(pe_drawing *d, const char *text, double x, double y, pe_side s
 {
     static const char *const how[] = {"left", "center", "right", "center rotate by 90"};
     pe_buffer_text(d->out, "set label ");
-    pe_gp_quote(d->out, text, NULL); /* builders have refused what this would */
+    if (pe_gp_quote(d->out, text, NULL) != PE_OK)
+        pe_buffer_text(d->out, "''"); /* builders refuse such texts; a cut one says nothing */
     pe_buffer_text(d->out, " at ");
     screen(d, x, y);
     pe_buffer_format(d->out, " %s noenhanced front textcolor rgb '" PE_INK "' font ',", how[side]);
@@ -28,13 +30,34 @@ void pe_draw_text(pe_drawing *d, const char *text, double x, double y, pe_side s
     pe_buffer_text(d->out, "'\n");
 }
 
+/* The blank nearest to the middle, NULL when there is none. */
+static const char *middle_blank(const char *text)
+{
+    const char *best = NULL, *middle = text + strlen(text) / 2;
+    for (const char *c = text; *c; c++)
+        if (*c == ' ' && c > text && (!best || labs(c - middle) < labs(best - middle)))
+            best = c;
+    return best;
+}
+
 void pe_draw_fitted(pe_drawing *d, const char *text, double x, double y, pe_side side, double size,
                     double width)
 {
-    char fitted[PE_FITTED_TEXT];
-    size = pe_text_fit(text, width, size, 11, fitted);
-    if (*fitted)
-        pe_draw_text(d, fitted, x, y, side, size);
+    enum { SMALLEST = 11 };
+    char one[PE_FITTED_TEXT], first[PE_FITTED_TEXT], second[PE_FITTED_TEXT];
+    double single = pe_text_fit(text, width, size, fmin(size, SMALLEST), one);
+    const char *blank = middle_blank(text);
+    if (!*one)
+        return;
+    if (single >= 0.8 * size || !blank || side == PE_UPWARDS || d->kind == PE_ASCII) {
+        pe_draw_text(d, one, x, y, side, single);
+        return;
+    }
+    snprintf(first, sizeof first, "%.*s", (int)(blank - text), text);
+    double half = pe_text_fit(first, width, 0.72 * size, fmin(size, SMALLEST), one);
+    half = fmin(half, pe_text_fit(blank + 1, width, 0.72 * size, fmin(size, SMALLEST), second));
+    pe_draw_text(d, one, x, y - 0.6 * half, side, half);
+    pe_draw_text(d, second, x, y + 0.6 * half, side, half);
 }
 
 void pe_draw_line(pe_drawing *d, double x0, double y0, double x1, double y1, const char *look)
@@ -43,7 +66,7 @@ void pe_draw_line(pe_drawing *d, double x0, double y0, double x1, double y1, con
     screen(d, x0, y0);
     pe_buffer_text(d->out, " to ");
     screen(d, x1, y1);
-    pe_buffer_format(d->out, " nohead front %s\n", look);
+    pe_buffer_format(d->out, " nohead %s%s\n", strncmp(look, "back ", 5) ? "front " : "", look);
 }
 
 void pe_draw_point(pe_drawing *d, double x, double y, size_t slot)

@@ -18,7 +18,7 @@ typedef struct pe_drawing {
 typedef enum pe_side { PE_FROM_LEFT, PE_CENTRED, PE_FROM_RIGHT, PE_UPWARDS } pe_side;
 
 void pe_draw_text(pe_drawing *d, const char *text, double x, double y, pe_side side, double size);
-/* Shrunk, then cut, to the width. */
+/* Shrunk to the width, then broken into two lines, then cut. */
 void pe_draw_fitted(pe_drawing *d, const char *text, double x, double y, pe_side side, double size,
                     double width);
 void pe_draw_line(pe_drawing *d, double x0, double y0, double x1, double y1, const char *look);

@@ -450,7 +450,7 @@ pe_range pe_figure_colour_data(const pe_figure *figure, size_t panel)
 /* Bars begin at zero, without a gap; their far ends need room for the value beside them. */
 static pe_range pad_values(const pe_figure *figure, pe_range range)
 {
-    pe_range padded = pe_range_padded(range, figure->x.scale, 0.09);
+    pe_range padded = pe_range_padded(range, figure->x.scale, 0.13);
     if (figure->kind == PE_DOTS || figure->x.scale != PE_LINEAR)
         return padded;
     if (range.low == 0)
