@@ -398,7 +398,7 @@ static void map_all(const question *q, const mapping *m, outcome *what)
         for (int h = 0; h < instance->dims.heads && (instance->info.maps & PE_MAPS(role)); h++) {
             const double *x = q->trial->content.q;
             for (int64_t i = 0; i < (int64_t)T * D; i++)
-                m->in[i] = x[(int64_t)h * T * D + i];
+                m->in[i] = (pe_quad)x[(int64_t)h * T * D + i];
             if (mapped_width(instance, (pe_role)role) == D)
                 memcpy(m->out, m->in, (size_t)(T * D) * sizeof *m->in);
             instance->variant->f128->map(&call, (pe_role)role, h, T, q->trial->coord, m->state,
@@ -434,7 +434,7 @@ static pe_status norm_preserving(const question *q, outcome *what, pe_error *err
         pe_core_stream stream;
         pe_core_stream_start(&stream, q->trial->seed, "test states", 0);
         for (size_t i = 0; i < states; i++)
-            m.state[i] = pe_core_uniform(&stream);
+            m.state[i] = (pe_quad)pe_core_uniform(&stream);
         map_all(q, &m, what);
     }
     pe_release(m.in);

@@ -49,14 +49,14 @@ static void zone_fill(const zone *z, int garbage)
     memset(z->all + GUARD_BYTES + z->bytes, GUARD, GUARD_BYTES);
 }
 
-/* Bytes by which a write missed the zone: negative in front, positive behind, 0 for none. */
+/* How far the furthest wrong byte is from the zone: negative in front, positive behind, 0: none. */
 static long zone_overrun(const zone *z)
 {
     const unsigned char *behind = z->all + GUARD_BYTES + z->bytes;
-    for (long b = 0; b < GUARD_BYTES; b++)
-        if (behind[b] != GUARD)
-            return b + 1;
-    for (long b = 1; b <= GUARD_BYTES; b++)
+    for (long b = GUARD_BYTES; b > 0; b--)
+        if (behind[b - 1] != GUARD)
+            return b;
+    for (long b = GUARD_BYTES; b > 0; b--)
         if (z->all[GUARD_BYTES - b] != GUARD)
             return -b;
     return 0;

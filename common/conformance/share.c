@@ -67,7 +67,7 @@ static void subtract_content(const pe_trial *trial, const pe_content *content, p
 {
     const pe_dims *d = &trial->instance->dims;
     const int64_t T = share->tokens, D = d->head_dim;
-    pe_quad scale = trial->instance->info.scale;
+    pe_quad scale = (pe_quad)trial->instance->info.scale;
     if (trial->instance->info.scale == 0)
         scale = 1 / pe_quad_sqrt((pe_quad)D);
     for (int64_t h = 0; h < d->heads; h++) {
