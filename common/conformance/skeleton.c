@@ -121,21 +121,23 @@ static pe_status check_name(const char *name, pe_error *err)
     return PE_OK;
 }
 
-/* text with every @ replaced by the name; owned. */
-static char *fill_in(const char *text, const char *name, pe_error *err)
+/* Write text with every @ replaced by the name; to must have room for it. */
+static void fill_in(const char *text, const char *name, char *to)
 {
-    size_t marks = 0;
     for (const char *c = text; *c; c++)
-        marks += *c == '@';
-    char *filled =
-        pe_allocate(strlen(text) + marks * strlen(name) + 1, 1, "file of a plug-in", err);
-    char *to = filled;
-    for (const char *c = text; filled && *c; c++)
         if (*c == '@')
             to = stpcpy(to, name);
         else
             *to++ = *c;
-    return filled;
+    *to = '\0';
+}
+
+static size_t filled_size(const char *text, const char *name)
+{
+    size_t bytes = strlen(text) + 1;
+    for (const char *c = text; *c; c++)
+        bytes += *c == '@' ? strlen(name) : 0;
+    return bytes;
 }
 
 static pe_status write_text(const char *path, const char *text, pe_error *err)
@@ -150,57 +152,52 @@ static pe_status write_text(const char *path, const char *text, pe_error *err)
     return pe_fail(err, PE_WRITE, "%s: %s", path, strerror(errno));
 }
 
-/* FOLDER/NAME/FILE; owned. */
-static char *path_of(const char *folder, const char *name, const char *file, pe_error *err)
+/* The folder to make, and room for the path of each file in it, so that cleaning up needs no
+ * memory. */
+typedef struct place {
+    const char *name;
+    char *home, *path; /* owned */
+    char *tail;        /* in path, where the file's name begins */
+} place;
+
+static const char *path_of(const place *p, size_t which)
 {
-    const size_t bytes = strlen(folder) + 2 * strlen(name) + strlen(file) + 3;
-    char *path = pe_allocate(bytes, 1, "path", err);
-    char *own = path ? fill_in(file, name, err) : NULL;
-    if (own)
-        snprintf(path, bytes, "%s/%s/%s", folder, name, own);
-    else {
-        pe_release(path);
-        path = NULL;
-    }
-    pe_release(own);
-    return path;
+    fill_in(files[which].name, p->name, p->tail);
+    return p->path;
 }
 
-static pe_status write_file(const char *folder, const char *name, size_t which, pe_error *err)
+static pe_status write_file(const place *p, size_t which, pe_error *err)
 {
-    char *path = path_of(folder, name, files[which].name, err);
-    char *text = path ? fill_in(files[which].text, name, err) : NULL;
-    const pe_status status = text ? write_text(path, text, err) : PE_MEMORY;
+    char *text = pe_allocate(filled_size(files[which].text, p->name), 1, "file of a plug-in", err);
+    if (!text)
+        return PE_MEMORY;
+    fill_in(files[which].text, p->name, text);
+    const pe_status status = write_text(path_of(p, which), text, err);
     pe_release(text);
-    pe_release(path);
     return status;
 }
 
 /* Only what was written here: the folder did not exist before. */
-static void remove_all(const char *folder, const char *home, const char *name)
+static void remove_all(const place *p)
 {
-    for (size_t f = 0; f < FILES; f++) {
-        char *path = path_of(folder, name, files[f].name, NULL);
-        if (path)
-            unlink(path);
-        pe_release(path);
-    }
-    rmdir(home);
+    for (size_t f = 0; f < FILES; f++)
+        unlink(path_of(p, f));
+    rmdir(p->home);
 }
 
-static pe_status write_files(const char *folder, const char *home, const char *name, pe_error *err)
+static pe_status write_files(const place *p, pe_error *err)
 {
-    if (mkdir(home, 0777) != 0)
+    if (mkdir(p->home, 0777) != 0)
         return errno == EEXIST
                    ? pe_fail(err, PE_USAGE,
-                             "%s is already there; choose another name, or remove it", home)
-                   : pe_fail(err, PE_WRITE, "%s: cannot make the folder: %s", home,
+                             "%s is already there; choose another name, or remove it", p->home)
+                   : pe_fail(err, PE_WRITE, "%s: cannot make the folder: %s", p->home,
                              strerror(errno));
     pe_status status = PE_OK;
     for (size_t f = 0; f < FILES && status == PE_OK; f++)
-        status = write_file(folder, name, f, err);
+        status = write_file(p, f, err);
     if (status != PE_OK)
-        remove_all(folder, home, name);
+        remove_all(p);
     return status;
 }
 
@@ -210,11 +207,16 @@ pe_status pe_plugin_new(const char *folder, const char *name, pe_error *err)
     if (status != PE_OK)
         return status;
     const size_t bytes = strlen(folder) + strlen(name) + 2;
-    char *home = pe_allocate(bytes, 1, "path", err);
-    if (!home)
-        return PE_MEMORY;
-    snprintf(home, bytes, "%s/%s", folder, name);
-    status = write_files(folder, home, name, err);
-    pe_release(home);
+    place p = {.name = name};
+    p.home = pe_allocate(bytes, 1, "path", err);
+    p.path = p.home ? pe_allocate(bytes + LONGEST_NAME + 32, 1, "path", err) : NULL;
+    status = PE_MEMORY;
+    if (p.path) {
+        snprintf(p.home, bytes, "%s/%s", folder, name);
+        p.tail = stpcpy(stpcpy(p.path, p.home), "/");
+        status = write_files(&p, err);
+    }
+    pe_release(p.path);
+    pe_release(p.home);
     return status;
 }
