@@ -107,6 +107,14 @@ static void index_text(const case_table *ref, size_t at, char *text, size_t size
     }
 }
 
+/* Where nothing may differ, a float can only be the float next to a number stored in double. */
+static void round_reference(case_table *ref, double tolerance, pe_precision precision)
+{
+    const bool equal = !(tolerance > 0) && precision == PE_FLOAT;
+    for (size_t i = 0; equal && i < ref->count; i++)
+        ref->values[i] = (double)(float)ref->values[i];
+}
+
 static void compare_numbers(const case_result *result, const case_table *ref, const mask_view *mask,
                             double tolerance, case_difference *d)
 {
@@ -155,10 +163,13 @@ static pe_status compare_file(case_run *run, const pe_case_file *file, const mas
     status = case_read(run, file->name, &ref, err);
     if (status != PE_OK)
         return status;
+    if (result->beginning && ref.rank == 1 && result->count < ref.count)
+        ref.count = ref.shape[0] = result->count;
     char got[PE_SHAPE_TEXT], want[PE_SHAPE_TEXT], why[sizeof d->why];
     snprintf(why, sizeof why, "computed %s, the file has %s",
              pe_shape_text(result->rank, result->shape, got),
              pe_shape_text(ref.rank, ref.shape, want));
+    round_reference(&ref, tolerance, run->precision);
     if (same_shape(result, &ref))
         compare_numbers(result, &ref, mask, tolerance, d);
     else

@@ -1,4 +1,5 @@
-/* The rule of tests/golden/README.md: per file, max|x - ref| <= tolerance (1 + max|ref|). */
+/* The rule of tests/golden/README.md: per file, max|x - ref| <= tolerance (1 + max|ref|).
+ * With tolerance 0 in float, ref is rounded to float first: a float cannot be nearer. */
 #ifndef POSENC_CASE_COMPARE_H
 #define POSENC_CASE_COMPARE_H
 

@@ -274,6 +274,9 @@ static pe_status probe_frequencies(case_run *run, pe_error *err)
     if (status == PE_OK)
         status = case_add_wide(run, "frequencies", "intermediate", "(number of frequencies)", 1,
                                &frequencies.count, &frequencies, err);
+    /* A file may list one more than the code uses: an odd width with sines and cosines apart. */
+    if (status == PE_OK && frequencies.count)
+        run->result[run->result_count - 1].beginning = true;
     pe_wide_release(&frequencies);
     return status;
 }

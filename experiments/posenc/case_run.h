@@ -22,7 +22,8 @@ typedef struct case_result {
     char name[CASE_NAME]; /* as a file of the case would be called, without ".npy" */
     const char *role;     /* "output" or "intermediate" */
     const char *axes;
-    bool whole; /* integers, stored as such */
+    bool whole;     /* integers, stored as such */
+    bool beginning; /* the file may go on: only as many are compared as were computed */
     int rank;
     size_t shape[PE_SHAPE_RANK], count;
     double *values; /* owned by the run */

@@ -66,8 +66,11 @@ static void keep_worst(checking *all, const char *folder, const case_report *rep
     all->worst_share = share;
     all->worst_largest = d->largest;
     all->worst_allowed = d->allowed;
-    snprintf(all->worst_where, sizeof all->worst_where, "%s/%s.npy%s%s%s", folder, d->name,
-             d->where, d->why[0] ? ": " : "", d->why);
+    int length = (int)strlen(folder);
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    snprintf(all->worst_where, sizeof all->worst_where, "%.*s/%s.npy%s%s%s", length, folder,
+             d->name, d->where, d->why[0] ? ": " : "", d->why);
 }
 
 static pe_status check_one(checking *all, const char *folder, pe_error *err)

@@ -11,6 +11,7 @@
     X(table)                                                                                       \
     X(attend)                                                                                      \
     X(check)                                                                                       \
+    X(bench)                                                                                       \
     X(plugin)                                                                                      \
     X(doctor)                                                                                      \
     X(version)                                                                                     \
