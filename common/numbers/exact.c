@@ -132,7 +132,7 @@ static int last_term(int first, int shift, int bits)
  * v = 1 - sin(a)/a = a^2/3! - a^4/5! + ..., by Horner's rule. */
 static inline void series(unsigned n, int first, const uint64_t *angle, int shift, uint64_t *v)
 {
-    uint64_t square[SLOW], term[SLOW];
+    uint64_t square[SLOW];
     limbs_multiply_high(n, square, angle, angle);
     if (shift > 0)
         limbs_shift_right(n, square, 2 * (unsigned)(shift < 32 * SLOW ? shift : 32 * SLOW));
@@ -140,9 +140,7 @@ static inline void series(unsigned n, int first, const uint64_t *angle, int shif
     memcpy(v, inverse_factorial[k - FIRST] + SLOW - n, n * sizeof *v);
     for (k -= 2; k >= first; k -= 2) {
         limbs_multiply_high(n, v, v, square);
-        memcpy(term, inverse_factorial[k - FIRST] + SLOW - n, n * sizeof *term);
-        limbs_subtract(n, term, v);
-        memcpy(v, term, n * sizeof *v);
+        limbs_subtract_from(n, v, inverse_factorial[k - FIRST] + SLOW - n);
     }
     limbs_multiply_high(n, v, v, square);
 }
@@ -163,9 +161,8 @@ static inline int evaluate(unsigned n, const phase *p, bool cosine, uint64_t *m)
         }
         memcpy(m, v, n * sizeof *m);
     } else {
-        limbs_multiply_high(n, v, v, angle);
-        memcpy(m, angle, n * sizeof *m);
-        limbs_subtract(n, m, v);
+        limbs_multiply_high(n, m, v, angle);
+        limbs_subtract_from(n, m, angle);
         e -= p->shift;
     }
     int zeros = limb_leading_zeros(m[n - 1]);

@@ -62,6 +62,17 @@ static inline void limbs_subtract(unsigned n, uint64_t *x, const uint64_t *y)
         borrow = limb_subtract(&x[i], y[i], borrow);
 }
 
+/* x = y - x. */
+static inline void limbs_subtract_from(unsigned n, uint64_t *x, const uint64_t *y)
+{
+    uint64_t borrow = 0;
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t difference = y[i];
+        borrow = limb_subtract(&difference, x[i], borrow);
+        x[i] = difference;
+    }
+}
+
 static inline void limbs_negate(unsigned n, uint64_t *x) /* 2^(64n) - x */
 {
     uint64_t carry = 1;
@@ -164,30 +175,40 @@ static inline void limbs_multiply(unsigned n, const uint64_t *a, unsigned m, con
     }
 }
 
-/* out = a * b / 2^(64n), rounded down by less than 2n units of its last limb: the products that
- * could only carry into it are left out. out may be a or b. */
+/* out = a * b / 2^(64n) for n = 2 or 3, rounded down by less than 2n units of its last limb: the
+ * products that could only carry into it are left out. out may be a or b. Written out because all
+ * the time of exact.c goes here. */
 static inline void limbs_multiply_high(unsigned n, uint64_t *out, const uint64_t *a,
                                        const uint64_t *b)
 {
-    uint64_t column[3] = {0, 0, 0}, result[4];
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t high;
-        (void)limb_multiply(a[i], b[n - 1 - i], &high);
-        column[1] += limb_add(&column[0], high, 0);
+    uint64_t x, y, z, low, carry;
+    if (n == 2) {
+        low = limb_multiply(a[1], b[1], &y);
+        (void)limb_multiply(a[0], b[1], &x);
+        y += limb_add(&low, x, 0);
+        (void)limb_multiply(a[1], b[0], &x);
+        y += limb_add(&low, x, 0);
+        out[0] = low;
+        out[1] = y;
+        return;
     }
-    for (unsigned k = n; k < 2 * n; k++) {
-        for (unsigned i = k - n + 1; i < n; i++) {
-            uint64_t high, low = limb_multiply(a[i], b[k - i], &high);
-            uint64_t carry = limb_add(&column[0], low, 0);
-            column[2] += limb_add(&column[1], high, carry);
-        }
-        result[k - n] = column[0];
-        column[0] = column[1];
-        column[1] = column[2];
-        column[2] = 0;
-    }
-    for (unsigned i = 0; i < n; i++)
-        out[i] = result[i];
+    uint64_t low0, low1, high0 = 0, high1;
+    (void)limb_multiply(a[0], b[2], &low0);
+    (void)limb_multiply(a[1], b[1], &x);
+    high0 += limb_add(&low0, x, 0);
+    (void)limb_multiply(a[2], b[0], &x);
+    high0 += limb_add(&low0, x, 0);
+    x = limb_multiply(a[1], b[2], &y);
+    carry = limb_add(&low0, x, 0);
+    low1 = limb_multiply(a[2], b[2], &high1);
+    high1 += limb_add(&low1, y, carry);
+    x = limb_multiply(a[2], b[1], &z);
+    carry = limb_add(&low0, x, 0);
+    high1 += limb_add(&low1, z, carry);
+    high1 += limb_add(&low1, high0, 0);
+    out[0] = low0;
+    out[1] = low1;
+    out[2] = high1;
 }
 
 #endif

@@ -51,6 +51,7 @@ static void sums_shifts_and_quotients_are_those_of_gmp(void)
 #define CHECK(call, ...) memcpy(x, a, sizeof x), call, __VA_ARGS__, wrong += !is(n, x, R)
         CHECK(limbs_add(n, x, b), mpz_add(R, A, B));
         CHECK(limbs_subtract(n, x, b), mpz_sub(R, A, B));
+        CHECK(limbs_subtract_from(n, x, b), mpz_sub(R, B, A));
         CHECK(limbs_negate(n, x), mpz_neg(R, A));
         CHECK(limbs_shift_left(n, x, bits), mpz_mul_2exp(R, A, bits));
         CHECK(limbs_shift_right(n, x, bits), mpz_fdiv_q_2exp(R, A, bits));
