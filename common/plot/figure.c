@@ -70,10 +70,10 @@ static void check_id(pe_figure *figure, const char *id)
     size_t length = strnlen(id, LONGEST_ID + 1);
     int good = length > 0 && length <= LONGEST_ID && isalnum((unsigned char)id[0]);
     for (size_t i = 0; good && i < length; i++)
-        good = isalnum((unsigned char)id[i]) || strchr("._-", id[i]);
+        good = isalnum((unsigned char)id[i]) || strchr("_-", id[i]);
     if (!good)
         pe_fail(&figure->error, PE_USAGE,
-                "figure id '%.70s': wanted 1 to %d letters, digits, '.', '_' or '-', a letter or "
+                "figure id '%.70s': wanted 1 to %d letters, digits, '_' or '-', a letter or "
                 "digit first",
                 id, LONGEST_ID);
 }
@@ -550,7 +550,7 @@ pe_status pe_figure_check(const pe_figure *figure, pe_error *err)
     if (has_unfit_limits(figure))
         return pe_fail(err, PE_USAGE, "figure %s: a limit <= 0 on a logarithmic axis", figure->id);
     if (has_nothing_to_show(figure))
-        return pe_fail(err, PE_USAGE, "figure %s: not one value that can be shown", figure->id);
+        return pe_fail(err, PE_DIFFERS, "figure %s: not one value that can be shown", figure->id);
     return PE_OK;
 }
 
@@ -589,4 +589,14 @@ const char *pe_figure_x_label(const pe_figure *figure)
 const char *pe_figure_y_label(const pe_figure *figure)
 {
     return figure->y.label;
+}
+
+pe_scale pe_figure_x_scale(const pe_figure *figure)
+{
+    return figure->x.scale;
+}
+
+pe_scale pe_figure_y_scale(const pe_figure *figure)
+{
+    return figure->y.scale;
 }

@@ -68,7 +68,7 @@ enum { PE_FIGURE_PANELS = 24, PE_FIGURE_NAMES = 48 }; /* at most, per figure and
 
 typedef struct pe_figure pe_figure;
 
-/* id is the stem of the file names, [A-Za-z0-9][A-Za-z0-9._-]*, up to 64 bytes; title states the
+/* id is the stem of the file names, [A-Za-z0-9][A-Za-z0-9_-]*, up to 64 bytes; title states the
  * finding, is wrapped to at most three lines and may have some 300 characters. NULL on failure
  * (PE_MEMORY); an unfit id or title is found by pe_figure_check. */
 pe_figure *pe_figure_new(pe_figure_kind kind, const char *id, const char *title, pe_error *err);
@@ -107,8 +107,8 @@ void pe_figure_colour_range(pe_figure *figure, double low, double high); /* NaN:
 void pe_figure_own_ranges(pe_figure *figure); /* each panel its own range and colour box */
 void pe_figure_add_matrix(pe_figure *figure, const pe_matrix_panel *panel);
 
-/* The first error of the builders, or what is still missing (no series, no finite value at all).
- *   PE_USAGE, PE_MEMORY */
+/* The first error of the builders (PE_USAGE, PE_MEMORY), or PE_DIFFERS when there is nothing to
+ * draw: no series, or not one value that the axis can show. */
 pe_status pe_figure_check(const pe_figure *figure, pe_error *err);
 
 /* The script, with its data in it as text: `gnuplot ID.gp > picture` draws it again. */
@@ -134,6 +134,8 @@ const char *pe_figure_alt(const pe_figure *figure);     /* the title when none w
 const char *pe_figure_caption(const pe_figure *figure); /* "" when none was given */
 const char *pe_figure_x_label(const pe_figure *figure);
 const char *pe_figure_y_label(const pe_figure *figure);
+pe_scale pe_figure_x_scale(const pe_figure *figure);
+pe_scale pe_figure_y_scale(const pe_figure *figure);
 
 /* The numbers behind the picture as CSV files in a folder: ID.csv, or ID.1.csv, ID.2.csv, ... for
  * heat maps with several panels. Curves: panel,series,x,y,low,high; bars and dots:

@@ -41,9 +41,29 @@ pe_status pe_report_index(const char *folder, size_t *listed, pe_error *err);
 /* Verdicts and tables as plain text for a terminal. */
 pe_status pe_report_text(const pe_result *result, pe_buffer *out, pe_error *err);
 
-/* The single writers, into memory. Pictures are looked up by figure id and format; NULL or a
- * missing one leaves a sentence in its place. */
-typedef struct pe_picture_shelf pe_picture_shelf;
+/* Pictures that were drawn, for the writers to look up by figure id and kind; NULL as shelf, or a
+ * missing picture, leaves a sentence in its place. */
+typedef struct pe_shelved {
+    const char *id; /* lent by the figure */
+    pe_picture kind;
+    pe_buffer bytes;
+} pe_shelved;
+
+typedef struct pe_picture_shelf {
+    size_t n;
+    pe_shelved *item;
+    pe_error missing; /* why the first missing one is missing; PE_OK when none is */
+} pe_picture_shelf;
+
+/* Draw all figures of a result in the kinds that `pictures` names (1 << PE_SVG, 1 << PE_PNG). A
+ * picture that cannot be drawn (PE_TOOL) is missing and the others go on, but after three failures
+ * none is tried any more: a program that hangs would cost its deadline each time. PE_MEMORY */
+pe_status pe_picture_shelf_fill(const pe_result *result, unsigned pictures, pe_picture_shelf *shelf,
+                                pe_error *err);
+void pe_picture_shelf_release(pe_picture_shelf *shelf);
+const pe_buffer *pe_picture_find(const pe_picture_shelf *shelf, const char *id, pe_picture kind);
+
+/* The single writers, into memory. */
 pe_status pe_report_json(const pe_result *result, pe_buffer *out, pe_error *err);
 pe_status pe_report_notebook(const pe_result *result, const pe_picture_shelf *pictures,
                              pe_buffer *out, pe_error *err);

@@ -60,11 +60,11 @@ static void check_id(pe_result *result, const char *id, int for_folder)
     for (size_t i = 0; good && i < length; i++)
         good = for_folder ? islower((unsigned char)id[i]) || (i && isdigit((unsigned char)id[i])) ||
                                 (i && id[i] == '_')
-                          : isalnum((unsigned char)id[i]) || strchr("._-", id[i]) != NULL;
+                          : isalnum((unsigned char)id[i]) || strchr("_-", id[i]) != NULL;
     if (!good)
         pe_fail(&result->error, PE_USAGE, "id '%.70s': wanted 1 to %d of %s", id, LONGEST_ID,
                 for_folder ? "a-z, 0-9 and _, a letter first"
-                           : "A-Z, a-z, 0-9, . _ and -, a letter or digit first");
+                           : "A-Z, a-z, 0-9, _ and -, a letter or digit first");
 }
 
 /* ---- life ---- */
@@ -254,11 +254,17 @@ void pe_section_not_applicable(pe_section *section, const char *variant, const c
 
 void pe_section_figure(pe_section *section, pe_figure *figure)
 {
-    pe_block *block = add_block(section, PE_BLOCK_FIGURE, NULL, NULL);
-    if (block && pe_figure_check(figure, &section->result->error) == PE_OK)
+    pe_error why = {0};
+    pe_status status = pe_figure_check(figure, &why);
+    if (status == PE_DIFFERS) /* a variant without one finite value is a finding, not our mistake */
+        add_block(section, PE_BLOCK_NOTE, NULL, why.text);
+    pe_block *block = status == PE_OK ? add_block(section, PE_BLOCK_FIGURE, NULL, NULL) : NULL;
+    if (block)
         block->figure = figure;
     else
         pe_figure_release(figure);
+    if (status != PE_OK && status != PE_DIFFERS && section && is_well(section->result))
+        pe_fail(&section->result->error, status, "%s", why.text);
 }
 
 /* ---- tables ---- */

@@ -49,7 +49,8 @@ void pe_section_paragraph(pe_section *section, const char *text);
 void pe_section_formula(pe_section *section, const char *tex, const char *where);
 /* "not applicable, because ...": for a variant (or NULL) that a measure does not fit. */
 void pe_section_not_applicable(pe_section *section, const char *variant, const char *because);
-/* The figure moves in, also when this fails. */
+/* The figure moves in, also when this fails. One with nothing to draw (pe_figure_check: PE_DIFFERS)
+ * becomes a note that says so. */
 void pe_section_figure(pe_section *section, pe_figure *figure);
 
 /* ---- tables ---- */
