@@ -1,8 +1,8 @@
 /* Claims are properties of the formula; here they are verified, on the quad build, so that no
  * tolerance has to be guessed: an error that is more than
  *     64 eps (1 + largest |coordinate|) (1 + largest |value|),   eps of quad,
- * is not rounding. (Rotations shifted by 1009 tokens were seen at 0.05 of eps s max|value|.) Where
- * there is no quad worth the name, double and its eps stand in, and the text says so.
+ * is not rounding. (Rotations shifted by s tokens were seen at 0.05 of eps s max|value|.) Where
+ * there is no quad worth the name, double and its eps stand in.
  *
  * Shapes are odd (23 tokens); q, k, x, token rows, projections and all trainable parameters are
  * random from the seed, inside their bounds. The positional share S(i,j), which four of the claims
@@ -12,20 +12,23 @@
  * is left of the logits when a transformer without the variant is subtracted, plus what the codes
  * say to each other. Keys after the query are included wherever the variant defines them.
  *
- *   translation invariant  all coordinates and indices + 1, 17, 1009: every logit is the same. With
- *                          codes: the logits of (token + code) through random projections.
- *   symmetric              S(i,j) = S(j,i) when every query is one vector a and every key one
- * vector b, so that only the places are exchanged; several a, b. direction-aware        some pair
- * has |S(i,j) - S(j,i)| > 1e-6 max|S|, in the same setting. norm preserving        |map(x)| = |x|,
- * every mapped role. content-free           S is the same for two independent draws of q, k and x.
- *   bounded                |entries| <= bound at 0, powers of two and random places up to 2^20:
- *                          entries of code rows and of relative rows, and S itself for unit q and k
- *                          of variants that map or rewrite logits.
- *   unique                 codes 0 .. N-1 differ pairwise by more than 1e-12 (beyond 4096:
- * neighbours along a random projection). extrapolates           codes, logits and outputs exist and
- * are finite at 8 max_len. causal only            with future keys, values and hidden states
- * replaced by noise, every output under a causal mask keeps every bit. needs even width       setup
- * refuses an odd width by a sentence. */
+ * - translation invariant: all coordinates and indices + 1, 17, 1009: every logit is the same. With
+ *   codes: the logits of (token + code) through random projections.
+ * - symmetric: S(i,j) = S(j,i) when every query is one vector a and every key one vector b, so that
+ *   only the places are exchanged; several a, b.
+ * - direction-aware: some pair has |S(i,j) - S(j,i)| > 1e-6 max|S|, and more than rounding, in
+ *   the same setting.
+ * - norm preserving: |map(x)| = |x|, every mapped role.
+ * - content-free: S is the same for two independent draws of q, k and x.
+ * - bounded: |entries| <= bound at 0, powers of two and random places up to 2^20: entries of code
+ *   rows and of relative rows, and S itself, for unit q and k, where a variant maps, pairs or
+ *   rewrites logits.
+ * - unique: codes 0 .. N-1 differ pairwise by more than 1e-12 (beyond 4096: neighbours along a
+ *   random projection).
+ * - extrapolates: codes, logits and outputs exist and are finite at 8 max_len.
+ * - causal only: with future keys, values and hidden states replaced by noise, every output under a
+ *   causal mask keeps every bit.
+ * - needs even width: setup refuses an odd width by a sentence. */
 #ifndef PE_CONFORMANCE_CLAIMS_H
 #define PE_CONFORMANCE_CLAIMS_H
 

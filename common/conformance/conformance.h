@@ -1,15 +1,17 @@
 /* Does a variant keep the contract? One suite for all of them, built in or loaded, that knows none
  * by name. `posenc plugin check FILE.so` prints its report.
  *
- *   descriptor     names, ranges, known flags and claims
- *   setup          pure; refuses impossible shapes by a sentence; stays inside the contract's
- * limits hooks          called one by one in three precisions between guard zones: nothing written
- * outside, everything written inside, the same bytes again, rows of an offset independent of what
- * else is asked for, a tile the same however it is cut values         finite; NaN in gives NaN out;
- * float and double within a derived bound of quad modes          reference = tiled; and causal,
- * padded left and right, shorter queries, memory, one row with a cache, batches and mask bytes all
- * give the numbers of one full pass claims         each one, on the quad build (claims.h)
- *   surroundings   rounding mode, locale and signal handlers are as before */
+ * - descriptor: names, ranges, known flags and claims;
+ * - setup: pure; refuses impossible shapes by a sentence; stays inside the contract's limits;
+ * - hooks: called one by one in three precisions between guard zones: nothing is written outside,
+ *   everything inside is, the same bytes come again, an item asked for alone is as among others, a
+ *   tile is the same however it is cut;
+ * - values: finite; NaN in gives NaN out; float and double within a derived bound of quad;
+ * - modes: reference = tiled; and mask bytes, padding left and right, shorter queries, memory, one
+ *   row with a cache, batches, grouped key heads and codes behind padding all give the numbers of
+ *   one full causal pass;
+ * - claims: each one, on the quad build (claims.h);
+ * - surroundings: rounding mode, locale and signal handlers are as before. */
 #ifndef PE_CONFORMANCE_CONFORMANCE_H
 #define PE_CONFORMANCE_CONFORMANCE_H
 

@@ -314,14 +314,146 @@ static pe_status other_method(way *w, pe_error *err)
     return status;
 }
 
+/* ---- one key head for all query heads: as if every head had that key head of its own ----------
+ */
+
+static pe_status same_parameters(const pe_instance *from, pe_instance *to, bool *same,
+                                 pe_error *err)
+{
+    pe_status status = PE_OK;
+    *same = from->info.param_count == to->info.param_count;
+    for (int p = 0; p < to->info.param_count && *same && status == PE_OK; p++) {
+        const size_t count = pe_param_count(&from->info.param[p]);
+        *same = count == pe_param_count(&to->info.param[p]);
+        if (*same)
+            status = pe_instance_set_param(to, p, 0, NULL, count, from->master[p], err);
+    }
+    return status;
+}
+
+static pe_status compare_groups(way *w, pe_instance *grouped, pe_error *err)
+{
+    const pe_dims *d = &w->trial->instance->dims;
+    const size_t head = (size_t)(w->trial->tokens * d->head_dim);
+    double *k = pe_allocate(2 * (size_t)d->heads * head, sizeof *k, "repeated heads", err);
+    if (!k)
+        return PE_MEMORY;
+    double *v = k + (size_t)d->heads * head;
+    for (int h = 0; h < d->heads; h++) {
+        memcpy(k + (size_t)h * head, w->trial->content.k, head * sizeof *k);
+        memcpy(v + (size_t)h * head, w->trial->content.v, head * sizeof *v);
+    }
+    pe_attended a = {0}, b = {0};
+    pe_job job = causal_job(w);
+    job.instance = grouped; /* reads the first head of k and v only */
+    pe_status status = pe_run_attention(&job, &b, err);
+    job.instance = w->trial->instance;
+    job.k = k;
+    job.v = v;
+    if (status == PE_OK)
+        status = pe_run_attention(&job, &a, err);
+    if (status == PE_OK)
+        pe_same_outputs(w->trial, (pe_outputs){&a.out, w->trial->tokens, 0},
+                        (pe_outputs){&b.out, w->trial->tokens, 0}, w->trial->tokens, w->bound,
+                        w->text, sizeof w->text);
+    pe_attended_release(&a);
+    pe_attended_release(&b);
+    pe_release(k);
+    return status;
+}
+
+/* A variant that keeps numbers per key head, or refuses groups, has nothing to compare. */
+static pe_status grouped_heads(way *w, pe_error *err)
+{
+    const pe_instance *instance = w->trial->instance;
+    pe_dims dims = instance->dims;
+    pe_instance *grouped = NULL;
+    bool same = false;
+    dims.kv_heads = 1;
+    if (instance->info.state > 0)
+        return PE_OK;
+    pe_status status =
+        pe_instance_create(instance->variant, &dims, NULL, 0, instance->seed, &grouped, err);
+    if (status != PE_OK)
+        return status == PE_USAGE ? PE_OK : status;
+    status = same_parameters(instance, grouped, &same, err);
+    if (status == PE_OK && same)
+        status = compare_groups(w, grouped, err);
+    pe_instance_release(grouped);
+    return status;
+}
+
+/* ---- codes under padding ------------------------------------------------------------------------
+ */
+
+static pe_status embed_tokens(const way *w, int64_t before, const int64_t *ids, const double *table,
+                              pe_wide *rows, int *width, pe_error *err)
+{
+    const int64_t T = w->trial->tokens;
+    const pe_embedding_job job = {
+        .instance = w->trial->instance,
+        .precision = w->precision,
+        .n = before + T,
+        .ids = ids + PADDING - before,
+        .table = table,
+        .vocabulary = T + 1,
+        .padding_id = T,
+    };
+    return pe_run_embedding(&job, rows, width, err);
+}
+
+/* Padding has no code and takes no position: the tokens behind it keep every bit of theirs. Asked
+ * in one axis only: a grid has a place for every slot. */
+static void compare_rows(way *w, const pe_wide *alone, const pe_wide *behind, int width,
+                         const double *table)
+{
+    const int64_t T = w->trial->tokens, model = w->trial->instance->dims.model_dim;
+    const size_t skipped = (size_t)(PADDING * width);
+    for (size_t i = 0; i < alone->count && !w->text[0]; i++)
+        if (alone->hi[i] != behind->hi[skipped + i] || alone->lo[i] != behind->lo[skipped + i])
+            snprintf(w->text, sizeof w->text,
+                     "column %zu of token %zu is %.17g alone and %.17g behind padding",
+                     i % (size_t)width, i / (size_t)width, alone->hi[i], behind->hi[skipped + i]);
+    for (int64_t c = 0; c < width && !w->text[0]; c++)
+        if (behind->hi[c] != (c < model ? table[T * model + c] : 0))
+            snprintf(w->text, sizeof w->text, "a padding token has a code: column %lld is %.17g",
+                     (long long)c, behind->hi[c]);
+}
+
+static pe_status padded_tokens(way *w, pe_error *err)
+{
+    const int64_t T = w->trial->tokens, model = w->trial->instance->dims.model_dim;
+    if (w->trial->instance->info.embed_width == 0 || w->trial->instance->dims.axes != 1)
+        return PE_OK;
+    double *table = pe_draw_normal(w->trial, (size_t)((T + 1) * model), "token table", 0, err);
+    int64_t *ids = pe_allocate((size_t)(PADDING + T), sizeof *ids, "token ids", err);
+    pe_wide alone = {0}, behind = {0};
+    int width = 0;
+    pe_status status = table && ids ? PE_OK : PE_MEMORY;
+    for (int64_t i = 0; status == PE_OK && i < PADDING + T; i++)
+        ids[i] = i < PADDING ? T : i - PADDING;
+    if (status == PE_OK)
+        status = embed_tokens(w, 0, ids, table, &alone, &width, err);
+    if (status == PE_OK)
+        status = embed_tokens(w, PADDING, ids, table, &behind, &width, err);
+    if (status == PE_OK)
+        compare_rows(w, &alone, &behind, width, table);
+    pe_wide_release(&alone);
+    pe_wide_release(&behind);
+    pe_release(table);
+    pe_release(ids);
+    return status;
+}
+
 static const struct {
     const char *name;
     pe_status (*ask)(way *w, pe_error *err);
-} modes[] = {{"reference = tiled", other_method},  {"mask bytes", mask_bytes},
-             {"shorter queries", shorter_queries}, {"memory", memory},
-             {"one row with a cache", decoding},   {"padded right", padded_right},
-             {"padded left", padded_left},         {"batch", batch},
-             {"no key to see", nothing_to_see}};
+} modes[] = {{"reference = tiled", other_method},    {"mask bytes", mask_bytes},
+             {"shorter queries", shorter_queries},   {"memory", memory},
+             {"one row with a cache", decoding},     {"padded right", padded_right},
+             {"padded left", padded_left},           {"batch", batch},
+             {"no key to see", nothing_to_see},      {"grouped key heads", grouped_heads},
+             {"codes behind padding", padded_tokens}};
 
 /* One finding per mode; the ways are tried until one fails. */
 static pe_status ask_in(const pe_trial *trial, pe_precision precision, pe_method method,

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -181,7 +182,7 @@ pe_status pe_sandbox_run(const char *what, const pe_limits *limits, pe_sandboxed
 {
     int ends[2];
     fflush(NULL); /* or the child would print again what waits in the parent's buffers */
-    if (pipe(ends) != 0)
+    if (pipe2(ends, O_CLOEXEC) != 0)
         return pe_fail(err, PE_TOOL, "%s: no pipe for its first use: %s", what, strerror(errno));
     const pid_t child = fork();
     if (child == 0) {

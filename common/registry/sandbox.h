@@ -25,9 +25,11 @@ typedef pe_status (*pe_sandboxed)(void *context, void *answer, pe_error *err);
  * memory and exit handlers touch nothing of the parent. On PE_OK, and when `work` itself failed,
  * `answer`
  * (`answer_size` bytes) is what the child filled in; otherwise it is untouched.
- *   PE_PLUGIN   crashed (the signal is named), used up its time, left by itself, or closed its
- * answer; the sentence begins with `what` PE_TOOL     no pipe or no process to be had any status
- * that `work` returned */
+ *   PE_PLUGIN   crashed (the signal is named), used up its time, left by itself, or gave no whole
+ *               answer; the sentence begins with `what`
+ *   PE_TOOL     no pipe or no process to be had
+ *   PE_MEMORY   no room for the answer
+ * and any status that `work` returned. */
 pe_status pe_sandbox_run(const char *what, const pe_limits *limits, pe_sandboxed work,
                          void *context, void *answer, size_t answer_size, pe_error *err);
 
