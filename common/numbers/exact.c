@@ -241,11 +241,7 @@ static pe_quad assemble_f128(const rounded *r)
     return x * (pe_quad)ldexp(1.0, exponent);
 }
 
-#if PE_QUAD_DIGITS == 113
-enum { QUAD_LEAST = -16382 };
-#else
-enum { QUAD_LEAST = LDBL_MIN_EXP - 1 };
-#endif
+enum { QUAD_LEAST = PE_QUAD_DIGITS == 113 ? -16382 : LDBL_MIN_EXP - 1 };
 
 /* In odd quadrants sine and cosine change places. */
 #define EXACT(suffix, real, digits, least)                                                         \

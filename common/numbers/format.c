@@ -31,16 +31,16 @@ static int clamp(int x, int low, int high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* Adding and subtracting 1.5 * 2^(digits of the arithmetic - 1) * q rounds to a multiple of q, to
- * nearest even. This is that number, q being the format's spacing at `size` >= 0. A double's
- * exponent will do for a quad too: it differs only where both spacings give the same power of two.
- */
+/* Adding 2^(digits of the arithmetic - 1) * q to a smaller number >= 0 and subtracting it again
+ * rounds to a multiple of q, to nearest even. This is that power of two, q being the format's
+ * spacing at `size` >= 0. A double's exponent will do for a quad too: it differs only where both
+ * spacings give the same power of two. */
 static inline double anchor(const shape *s, double size, int arithmetic_digits)
 {
     uint64_t bits;
     memcpy(&bits, &size, sizeof bits);
     int exponent = clamp((int)(bits >> 52) - 1023, s->least, s->greatest);
-    bits = (uint64_t)(exponent - s->digits + arithmetic_digits + 1023) << 52 | (uint64_t)1 << 51;
+    bits = (uint64_t)(exponent - s->digits + arithmetic_digits + 1023) << 52;
     double big;
     memcpy(&big, &bits, sizeof big);
     return big;
