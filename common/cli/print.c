@@ -153,6 +153,14 @@ pe_status pe_print_table(FILE *out, const json_t *rows, int columns, const char 
     return PE_OK;
 }
 
+json_t *pe_rows_complete(json_t *rows, size_t expected)
+{
+    if (rows && json_array_size(rows) == expected)
+        return rows;
+    json_decref(rows);
+    return NULL;
+}
+
 static pe_status print_rows_as_table(const json_t *rows, int columns, const char *const *names,
                                      pe_error *err)
 {

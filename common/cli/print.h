@@ -15,6 +15,10 @@
 pe_status pe_print_rows(const pe_cli *cli, const json_t *rows, int columns,
                         const char *const *names, pe_error *err);
 
+/* rows, which is moved, when it has `expected` items; otherwise NULL, for the function above: an
+ * item that could not be made for lack of memory must not be missing silently. */
+json_t *pe_rows_complete(json_t *rows, size_t expected);
+
 /* One value as JSON; errors as above. */
 pe_status pe_print_json(const json_t *value, pe_error *err);
 

@@ -1,13 +1,15 @@
 #include "describe.h"
 
+#include "cli/print.h"
 #include "conformance/claims.h"
 #include "registry/registry.h"
 
 #include <stdio.h>
 
-static int add_text(json_t *list, const char *text)
+static void add_text(json_t *list, const char *text, size_t *count)
 {
-    return json_array_append_new(list, json_string(text));
+    json_array_append_new(list, json_string(text));
+    ++*count;
 }
 
 json_t *describe_hooks(const pe_variant *variant)
@@ -22,10 +24,11 @@ json_t *describe_hooks(const pe_variant *variant)
         {ops->state, "state"}, {ops->logits, "logits"},
     };
     json_t *list = json_array();
+    size_t count = 0;
     for (size_t i = 0; i < sizeof hooks / sizeof hooks[0]; i++)
         if (hooks[i].present)
-            add_text(list, hooks[i].name);
-    return list;
+            add_text(list, hooks[i].name, &count);
+    return pe_rows_complete(list, count);
 }
 
 json_t *describe_variant(const pe_variant *variant)
@@ -91,7 +94,7 @@ json_t *describe_options(const pe_variant *variant)
                                               "kind", kinds[option->kind], "default", standard,
                                               "range", range, "meaning", option->meaning));
     }
-    return rows;
+    return pe_rows_complete(rows, (size_t)variant->option_count);
 }
 
 /* ---- parameters ---- */
@@ -118,7 +121,7 @@ json_t *describe_params(const pe_instance *instance)
                                               "trained", !param->frozen, "meaning",
                                               param->meaning ? param->meaning : ""));
     }
-    return rows;
+    return pe_rows_complete(rows, (size_t)instance->info.param_count);
 }
 
 /* ---- claims ---- */
@@ -126,6 +129,7 @@ json_t *describe_params(const pe_instance *instance)
 json_t *describe_claims(const pe_instance *instance)
 {
     json_t *list = json_array();
+    size_t count = 0;
     for (unsigned bit = 1; pe_claim_name(bit); bit <<= 1) {
         char text[96];
         if (!(instance->info.claims & bit))
@@ -137,17 +141,19 @@ json_t *describe_claims(const pe_instance *instance)
                      (long long)instance->info.unique_up_to);
         else
             snprintf(text, sizeof text, "%s", pe_claim_name(bit));
-        add_text(list, text);
+        add_text(list, text, &count);
     }
-    return list;
+    return pe_rows_complete(list, count);
 }
 
 /* ---- views ---- */
 
-static void add_view(json_t *rows, bool present, const char *what, const char *how)
+static void add_view(json_t *rows, bool present, const char *what, const char *how, size_t *count)
 {
-    if (present)
-        json_array_append_new(rows, json_pack("{s:s, s:s}", "what", what, "how", how));
+    if (!present)
+        return;
+    json_array_append_new(rows, json_pack("{s:s, s:s}", "what", what, "how", how));
+    ++*count;
 }
 
 json_t *describe_views(const pe_instance *instance)
@@ -156,15 +162,16 @@ json_t *describe_views(const pe_instance *instance)
     const pe_setup *s = &instance->info;
     const bool in_attention = s->rows || s->maps || s->state || ops->pair || ops->logits;
     json_t *rows = json_array();
-    add_view(rows, s->embed_width > 0, "code rows by position", "posenc table");
-    add_view(rows, s->rows != 0, "relative rows by offset", "posenc table");
-    add_view(rows, ops->pair != NULL, "bias by coordinates", "posenc table");
-    add_view(rows, s->maps != 0, "cosines and sines by position", "posenc table");
+    size_t count = 0;
+    add_view(rows, s->embed_width > 0, "code rows by position", "posenc table", &count);
+    add_view(rows, s->rows != 0, "relative rows by offset", "posenc table", &count);
+    add_view(rows, ops->pair != NULL, "bias by coordinates", "posenc table", &count);
+    add_view(rows, s->maps != 0, "cosines and sines by position", "posenc table", &count);
     add_view(rows, instance->variant->positions != NULL, "a position map for any encoding",
-             "--positions");
+             "--positions", &count);
     add_view(rows, in_attention || s->embed_width > 0, "its share of the logits",
-             "distance sensitivity, symmetry");
+             "distance sensitivity, symmetry", &count);
     add_view(rows, instance->has_quad, "rounding errors against the quad build",
-             "numerical precision");
-    return rows;
+             "numerical precision", &count);
+    return pe_rows_complete(rows, count);
 }

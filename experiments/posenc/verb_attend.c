@@ -123,6 +123,7 @@ static pe_status print_results(const pe_cli *cli, const case_run *run, pe_error 
                                               pe_shape_text(result->rank, result->shape, shape),
                                               "role", result->role));
     }
+    rows = pe_rows_complete(rows, (size_t)run->result_count);
     const pe_status status = pe_print_rows(cli, rows, 3, columns, err);
     json_decref(rows);
     return status;

@@ -22,19 +22,18 @@ static const pe_cli_group check_options = PE_CLI_GROUP("Comparison", options);
 
 /* ---- one case as JSON ---- */
 
+/* null for a file that was not compared. */
+static json_t *number(const case_difference *d, double x)
+{
+    return d->where[0] ? pe_json_real(x) : json_null();
+}
+
 static json_t *file_row(const case_difference *d)
 {
-    const bool compared = d->where[0] != 0;
-    json_t *row =
-        json_pack("{s:s, s:s}", "file", d->name, "verdict", case_verdict_name(d->verdict));
-    if (!row)
-        return NULL;
-    json_object_set_new(row, "largest", compared ? pe_json_real(d->largest) : json_null());
-    json_object_set_new(row, "allowed", compared ? pe_json_real(d->allowed) : json_null());
-    json_object_set_new(row, "got", compared ? pe_json_real(d->got) : json_null());
-    json_object_set_new(row, "expected", compared ? pe_json_real(d->expected) : json_null());
-    json_object_set_new(row, "where", json_string(compared ? d->where : d->why));
-    return row;
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "file", d->name, "verdict",
+                     case_verdict_name(d->verdict), "largest", number(d, d->largest), "allowed",
+                     number(d, d->allowed), "got", number(d, d->got), "expected",
+                     number(d, d->expected), "where", d->where[0] ? d->where : d->why);
 }
 
 static json_t *case_row(const char *folder, const case_report *report)
@@ -42,6 +41,7 @@ static json_t *case_row(const char *folder, const case_report *report)
     json_t *files = json_array();
     for (int i = 0; i < report->count; i++)
         json_array_append_new(files, file_row(&report->item[i]));
+    files = pe_rows_complete(files, (size_t)report->count);
     return json_pack("{s:s, s:b, s:i, s:i, s:i, s:i, s:o}", "case", folder, "passed",
                      report->differing == 0, "same", report->same, "differing", report->differing,
                      "skipped", report->skipped, "worst", report->worst, "files", files);
@@ -82,7 +82,8 @@ static pe_status check_one(checking *all, const char *folder, pe_error *err)
     if (status == PE_OK)
         status = case_compare(&run, pe_cli_real(all->cli, "tolerance"), &report, err);
     if (status == PE_OK) {
-        json_array_append_new(all->cases, case_row(folder, &report));
+        if (json_array_append_new(all->cases, case_row(folder, &report)) != 0)
+            status = pe_fail(err, PE_MEMORY, "no memory for the results");
         all->failed += report.differing > 0;
         keep_worst(all, folder, &report);
     }

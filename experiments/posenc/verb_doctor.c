@@ -130,6 +130,7 @@ static pe_status run(const pe_cli *cli, pe_error *err)
     static const char *const columns[] = {"check", "state", "found"};
     json_t *rows = json_array();
     const bool gnuplot = examine(cli, rows);
+    rows = pe_rows_complete(rows, gnuplot ? 11 : 8);
     pe_status status = pe_print_rows(cli, rows, 3, columns, err);
     json_decref(rows);
     if (status == PE_OK && !gnuplot)

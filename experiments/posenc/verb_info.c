@@ -9,13 +9,17 @@ static json_t *describe(const pe_instance *instance)
 {
     const pe_variant *v = instance->variant;
     json_t *all = describe_variant(v);
-    json_object_set_new(all, "summary", json_string(v->summary ? v->summary : ""));
-    json_object_set_new(all, "formula", json_string(v->formula ? v->formula : ""));
-    json_object_set_new(all, "options", describe_options(v));
-    json_object_set_new(all, "parameters", describe_params(instance));
-    json_object_set_new(all, "claims", describe_claims(instance));
-    json_object_set_new(all, "views", describe_views(instance));
-    return all;
+    json_t *more =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "summary", v->summary ? v->summary : "",
+                  "formula", v->formula ? v->formula : "", "options", describe_options(v),
+                  "parameters", describe_params(instance), "claims", describe_claims(instance),
+                  "views", describe_views(instance));
+    const bool whole = all && more && json_object_update(all, more) == 0;
+    json_decref(more);
+    if (whole)
+        return all;
+    json_decref(all);
+    return NULL;
 }
 
 static void print_line(FILE *out, const json_t *all, const char *name)

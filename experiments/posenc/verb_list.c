@@ -15,6 +15,7 @@ static pe_status run(const pe_cli *cli, pe_error *err)
         json_array_append_new(rows, describe_variant(pe_registry_at(i)));
         loaded |= pe_registry_path(pe_registry_at(i)) != NULL;
     }
+    rows = pe_rows_complete(rows, pe_registry_count());
     const pe_status status = pe_print_rows(cli, rows, loaded ? 5 : 4, columns, err);
     json_decref(rows);
     return status;

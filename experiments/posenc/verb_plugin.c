@@ -48,7 +48,7 @@ static json_t *finding_rows(const pe_conformance *report)
                                               pe_outcome_name(finding->outcome), "check",
                                               finding->name, "text", finding->text));
     }
-    return rows;
+    return pe_rows_complete(rows, (size_t)report->count);
 }
 
 static pe_status print_report(const pe_cli *cli, const pe_conformance *report, pe_error *err)

@@ -121,8 +121,11 @@ static pe_status print_json(const table_points *points, const table_data *data, 
             json_array_append_new(row, json_real(points->x[t * points->axes + a]));
         for (int c = 0; c < data->columns; c++)
             json_array_append_new(row, pe_json_real(data->values.hi[t * data->columns + c]));
+        row = pe_rows_complete(row, (size_t)(points->axes + data->columns));
         json_array_append_new(rows, row);
     }
+    columns = pe_rows_complete(columns, (size_t)data->columns);
+    rows = pe_rows_complete(rows, (size_t)data->rows);
     json_t *all = json_pack("{s:s, s:i, s:o, s:o}", "points", data->point_name, "axes",
                             points->axes, "columns", columns, "rows", rows);
     const pe_status status = pe_print_json(all, err);
