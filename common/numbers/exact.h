@@ -10,7 +10,8 @@
  * 192.
  *
  * Accuracy: every result differs from the exact value, before its one rounding, by less than 2^-120
- * of itself for phases below 2^100 radians. A sine or cosine of this kind is never a tie, and so a
+ * of itself for phases below 2^100 radians. A phase of this kind that is not 0 is an algebraic
+ * number, so its sine and cosine are never ties (Lindemann 1882), and a
  * float or double is misrounded only when the exact value lies that close to one: about once in
  * 2^60 doubles, if digits are random. Quads are good to 0.501 ulp. */
 #ifndef PE_NUMBERS_EXACT_H
