@@ -10,10 +10,10 @@
  * 192.
  *
  * Accuracy: every result differs from the exact value, before its one rounding, by less than 2^-120
- * of itself for phases below 2^100 radians. A phase of this kind that is not 0 is an algebraic
- * number, so its sine and cosine are never ties (Lindemann 1882), and a
- * float or double is misrounded only when the exact value lies that close to one: about once in
- * 2^60 doubles, if digits are random. Quads are good to 0.501 ulp. */
+ * of itself for phases below 2^100 radians. Such a phase that is
+ * not 0 is an algebraic number, so its sine and cosine are never ties (Lindemann 1882), and a float
+ * or double is misrounded only when the exact value lies that close to a tie: about once in 2^60
+ * doubles, if digits are random. Quads are good to 0.501 ulp. */
 #ifndef PE_NUMBERS_EXACT_H
 #define PE_NUMBERS_EXACT_H
 
@@ -37,8 +37,8 @@ void pe_turns_prepare(pe_turns *turns, const pe_frequency *frequency);
 
 /* sine[i * stride] and cosine[i * stride], i = 0 .. n-1, of position[i] * frequency. Positions are
  * any finite numbers, whole or not, of either sign; NaN comes out for one that is not finite and
- * for a phase of 2^100 radians or more. sine or cosine may be NULL when it is not wanted. A zero
- * phase gives a zero sine with the sign of position * scale. */
+ * for a phase of 2^103 radians or more (from 2^101 on, it may). sine or cosine may be NULL when it
+ * is not wanted. A zero phase gives a zero sine with the sign of position * scale. */
 void pe_exact_f32(const pe_turns *turns, size_t n, const double *position, float *sine,
                   float *cosine, size_t stride);
 void pe_exact_f64(const pe_turns *turns, size_t n, const double *position, double *sine,
