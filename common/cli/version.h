@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#define PE_VERSION "0.1.0"
+/* PE_VERSION, "0.1.0", comes from the project() line of CMakeLists.txt. */
 
 /* {"version", "compiler", "gsl", "blas", "simd", "quad", "openmp"}: a new reference, NULL when
  * there is no memory. "gsl" is null in a program that does not link it; "quad" says whether the

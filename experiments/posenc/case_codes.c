@@ -127,7 +127,7 @@ pe_status case_compute_embedding(case_run *run, pe_error *err)
 
 /* ---- padded code rows ---- */
 
-/* Real tokens count from `start`; padding stands at its own id. */
+/* Real tokens count from the first position; padding stands at its own id. */
 static pe_status add_padded_positions(case_run *run, pe_error *err)
 {
     tokens t = {0};
@@ -139,7 +139,7 @@ static pe_status add_padded_positions(case_run *run, pe_error *err)
     if (status == PE_OK && !positions)
         status = PE_MEMORY;
     for (size_t b = 0; status == PE_OK && b < t.batch; b++) {
-        int64_t next = run->start;
+        int64_t next = run->first_position;
         for (size_t i = b * t.length; i < (b + 1) * t.length; i++)
             positions[i] = (double)(t.ids[i] == run->padding_id ? run->padding_id : next++);
     }

@@ -37,6 +37,7 @@ typedef struct case_run {
     pe_instance *instance;
     bool causal, scale_sqrt_d;
     int64_t query_offset, start, padding_id; /* query_offset, padding_id < 0: not stated */
+    int64_t first_position;                  /* of the first real token, as people count them */
     int64_t *key_lengths;                    /* (B) or NULL */
     size_t key_length_count;
     int64_t nq, nk; /* of the attention, 0 without one */

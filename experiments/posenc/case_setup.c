@@ -117,7 +117,7 @@ static pe_status add_members(const pe_variant *variant, setting_list *list, cons
     {
         if (is_list_of_objects(value))
             continue;
-        if (is_shape_option(name) && !variant_has(variant, name))
+        if (is_shape_option(name))
             continue;
         const pe_status status = add_setting(list, name, value, err);
         if (status != PE_OK)
@@ -265,10 +265,14 @@ static pe_status read_job(case_run *run, pe_error *err)
         status = pe_case_int(run->c, "query_offset", -1, &run->query_offset, err);
     if (status == PE_OK)
         status = pe_case_int(run->c, "padding_idx", -1, &run->padding_id, err);
-    /* The first real token stands right after the padding's position (README, sinusoidal). */
-    const int64_t first = run->padding_id < 0 ? 0 : run->padding_id + 1;
+    /* The first real token stands right after the padding's position (README, sinusoidal): a
+     * variant that knows the option does that itself, for any other one the coordinates begin
+     * there. */
+    const int64_t after_padding = run->padding_id < 0 ? 0 : run->padding_id + 1;
+    const int64_t first = variant_has(run->variant, "padding_idx") ? 0 : after_padding;
     if (status == PE_OK)
         status = pe_case_int(run->c, "start_position", first, &run->start, err);
+    run->first_position = run->start + after_padding - first;
     if (status == PE_OK)
         status = read_key_lengths(run, err);
     run->causal = causal;

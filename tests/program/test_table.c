@@ -46,7 +46,8 @@ static void narrow_types_are_rounded_once_from_the_precision(void)
                                "--dtype %s",
                                types[i].dtype);
         const double expected = nearbyint(0.84147098480789650665 / types[i].spacing);
-        PE_NEAR(types[i].dtype, csv_cell(o->out, 0, 1), expected * types[i].spacing, 0);
+        const double got = csv_cell(o->out, 0, 1); /* %.9g gives floats back, not doubles */
+        PE_NEAR(types[i].dtype, i < 3 ? (double)(float)got : got, expected * types[i].spacing, 0);
     }
 }
 
