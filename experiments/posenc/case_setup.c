@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* Options that describe the shapes and the masks and not the encoding. A variant that has an option
- * of the same name gets it all the same. */
+ * of the same name gets it all the same (a plug-in may want to know `causal`); read_job sees to it
+ * that padding_idx does not count twice. */
 static const char *const shape_options[] = {"d",
                                             "heads",
                                             "head_dim",
