@@ -118,7 +118,7 @@ static pe_status add_members(const pe_variant *variant, setting_list *list, cons
     {
         if (is_list_of_objects(value))
             continue;
-        if (is_shape_option(name))
+        if (is_shape_option(name) && !variant_has(variant, name))
             continue;
         const pe_status status = add_setting(list, name, value, err);
         if (status != PE_OK)
