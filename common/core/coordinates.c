@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-/* Token t of a grid in row-major order, the last axis running fastest. */
-static void grid_place(const pe_dims *dims, int64_t t, double *place)
+void pe_natural_place(const pe_dims *dims, int64_t t, double *place)
 {
     for (int a = dims->axes - 1; a >= 0; a--) {
         int64_t points = dims->grid[a] > 0 ? dims->grid[a] : INT64_MAX;
@@ -23,7 +22,7 @@ static void natural_places(const pe_dims *dims, const pe_places_request *request
             memcpy(in + t * dims->axes, request->in + t * dims->axes,
                    (size_t)dims->axes * sizeof *in);
         else
-            grid_place(dims, request->start + t, in + t * dims->axes);
+            pe_natural_place(dims, request->start + t, in + t * dims->axes);
 }
 
 static pe_status check_range(const pe_instance *instance, int64_t n, const double *coord,

@@ -33,16 +33,12 @@ static pe_status find_coordinates(const pe_embedding_job *job, double *coord, pe
         memcpy(coord, job->coord, (size_t)job->n * axes * sizeof *coord);
         return PE_OK;
     }
-    double *natural = NULL;
+    double *natural = pe_allocate((size_t)job->n * axes, sizeof *natural, "positions", err);
+    if (!natural)
+        return PE_MEMORY;
     int64_t real = 0;
-    if (axes == 1) {
-        natural = pe_allocate((size_t)job->n, sizeof *natural, "positions", err);
-        if (!natural)
-            return PE_MEMORY;
-    }
     for (int64_t t = 0; t < job->n; t++) {
-        if (natural)
-            natural[t] = (double)(job->start + real);
+        pe_natural_place(&job->instance->dims, job->start + real, natural + (size_t)t * axes);
         real += job->ids[t] != job->padding_id;
     }
     const pe_places_request request = {

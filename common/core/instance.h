@@ -75,6 +75,10 @@ typedef struct pe_places_request {
 pe_status pe_instance_coordinates(const pe_instance *instance, const pe_instance *map,
                                   const pe_places_request *request, double *coord, pe_error *err);
 
+/* Natural coordinates (axes) of token t: its index, or its place in the grid in row-major order,
+ * the last axis running fastest. */
+void pe_natural_place(const pe_dims *dims, int64_t t, double *place);
+
 /* A call as hooks get it: fills all but scratch. */
 #define PE_DECLARE_CALL(suffix)                                                                    \
     pe_call_##suffix pe_instance_call_##suffix(const pe_instance *instance, int64_t length)
@@ -84,7 +88,11 @@ PE_DECLARE_CALL(f128);
 
 /* The code rows themselves: (n, embed_width) at coordinates (n, axes), in a precision.
  *   PE_USAGE   the variant has no embed hook */
-pe_status pe_instance_codes(pe_instance *instance, pe_precision precision, int64_t n,
+pe_status pe_instance_codes(const pe_instance *instance, pe_precision precision, int64_t n,
                             const double *coord, pe_wide *codes, pe_error *err);
+
+/* The same into a caller's array of the precision, (n, embed_width). */
+pe_status pe_instance_code_rows(const pe_instance *instance, pe_precision precision, int64_t n,
+                                const double *coord, void *rows, pe_error *err);
 
 #endif
