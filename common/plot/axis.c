@@ -118,8 +118,10 @@ void pe_axis_number(double value, int digits, char text[PE_TIC_TEXT])
 
 static void add_tic(pe_tics *tics, pe_range range, double at, const char *text)
 {
-    double slack = 1e-9 * (range.high - range.low);
-    if (tics->n == PE_TICS || at < range.low - slack || at > range.high + slack)
+    double length = range.high - range.low;
+    double below = 1e-9 * fmin(length, fabs(range.low)),
+           above = 1e-9 * fmin(length, fabs(range.high));
+    if (tics->n == PE_TICS || at < range.low - below || at > range.high + above)
         return;
     tics->at[tics->n] = at;
     snprintf(tics->text[tics->n++], PE_TIC_TEXT, "%s", text);
@@ -159,6 +161,8 @@ static void power_text(pe_scale scale, int exponent, int plain, char text[PE_TIC
     }
 }
 
+enum { MOST_MINOR = 40 }; /* powers; beyond, only those with a label have a tic */
+
 static void choose_powers(pe_range range, pe_scale scale, size_t wanted, pe_tics *tics)
 {
     double base = scale == PE_LOG2 ? 2 : 10, unit = log(base);
@@ -174,8 +178,10 @@ static void choose_powers(pe_range range, pe_scale scale, size_t wanted, pe_tics
     int plain = low >= -2 && high <= 5;
     for (int e = low - 1; e <= high; e++) {
         char text[PE_TIC_TEXT];
+        int labelled = (e - low) % step == 0;
         power_text(scale, e, plain, text);
-        add_tic(tics, range, pow(base, e), (e - low) % step == 0 ? text : "");
+        if (labelled || high - low <= MOST_MINOR)
+            add_tic(tics, range, pow(base, e), labelled ? text : "");
         for (int m = 2; m < 10 && scale == PE_LOG10 && high - low <= 5; m++)
             add_tic(tics, range, m * pow(10, e), "");
     }

@@ -46,10 +46,22 @@ pe_status pe_gp_quote(pe_buffer *script, const char *text, pe_error *err)
     pe_status status = pe_utf8_check(text, "text for a figure", err);
     if (status != PE_OK)
         return status;
-    pe_buffer_text(script, "'");
-    for (const char *at = text; *at; at++)
-        pe_buffer_text(script, *at == '\'' ? "''" : (const char[]){*at, '\0'});
-    pe_buffer_text(script, "'");
+    if (!*text)
+        pe_buffer_text(script, "''");
+    while (*text) {
+        size_t plain = strcspn(text, "'"), quotes = strspn(text + plain, "'");
+        if (plain) {
+            pe_buffer_text(script, "'");
+            pe_buffer_append(script, text, plain);
+            pe_buffer_text(script, quotes ? "'." : "'");
+        }
+        if (quotes) {
+            pe_buffer_text(script, "\"");
+            pe_buffer_append(script, text + plain, quotes);
+            pe_buffer_text(script, text[plain + quotes] ? "\"." : "\"");
+        }
+        text += plain + quotes;
+    }
     return PE_OK;
 }
 

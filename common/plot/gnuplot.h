@@ -32,8 +32,10 @@ void pe_gnuplot_set_deadline(double seconds);
  * which it does not; kept apart by a comment so that an error can still name its line. */
 void pe_gnuplot_binary(pe_buffer *script, const char *line, const void *bytes, size_t size);
 
-/* The only way for a foreign string into a script: in single quotes, ' doubled, so that gnuplot
- * takes nothing in it for a command, a macro or markup (the caller adds the keyword noenhanced).
+/* The only way for a foreign string into a script: in single quotes, where gnuplot reads neither
+ * commands nor macros nor escapes (the caller adds the keyword noenhanced). Quotes that are in it
+ * stand in a string of their own, joined by dots: 'it'."'".'s'. Doubling them, as the manual says,
+ * fails in gnuplot 5.4 at either end of a string and when two of them meet.
  *   PE_USAGE  a control character, or not UTF-8; nothing is appended */
 pe_status pe_gp_quote(pe_buffer *script, const char *text, pe_error *err);
 

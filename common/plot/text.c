@@ -18,8 +18,8 @@ static double character_width(unsigned code)
     if (strchr("fIJrt()[]-/\\\"", (int)code))
         return 0.46;
     if (strchr("mMW@%w+=<>~^#", (int)code))
-        return 0.98;
-    return code >= 'A' && code <= 'Z' ? 0.78 : 0.65;
+        return 1.0;
+    return (code >= 'A' && code <= 'Z') || code == '&' ? 0.79 : 0.65;
 }
 
 double pe_text_width(const char *text, double size)
@@ -87,6 +87,8 @@ static int wrap(const char *text, double width, size_t most, pe_title *title)
     while (*text) {
         const char *end = line_end(text, width, title->size);
         size_t bytes = (size_t)(end - text);
+        while (bytes && text[bytes - 1] == ' ')
+            bytes--;
         if (title->lines == most || bytes >= PE_FITTED_TEXT || bytes == 0)
             return 0;
         memcpy(title->line[title->lines], text, bytes);

@@ -103,18 +103,30 @@ static const char *text_of(const json_t *run, const char *key)
     return text ? text : "";
 }
 
+/* A relative address: percent signs where a browser would read more than a name. */
+static void put_address(pe_buffer *out, const char *name)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
+    for (; *name; name++)
+        if (strchr(plain, *name))
+            pe_buffer_append(out, name, 1);
+        else
+            pe_buffer_format(out, "%%%02X", (unsigned char)*name);
+}
+
 /* The page when there is one; else the notebook; else the folder. */
 static void put_link(pe_buffer *out, const char *folder, const json_t *run)
 {
     static const char *const suffix[] = {".html", ".ipynb"};
     char name[PATH_MAX];
-    pe_buffer_text(out, "<a href=\"");
-    pe_html_text(out, folder);
+    pe_buffer_text(out, "<a href=\"./");
+    put_address(out, folder);
     pe_buffer_text(out, "/");
     for (size_t i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "%.200s%s", text_of(run, "id"), suffix[i]);
         if (json_object_get(json_object_get(run, "files"), name)) {
-            pe_html_text(out, name);
+            put_address(out, name);
             break;
         }
     }

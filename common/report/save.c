@@ -75,8 +75,10 @@ static pe_status write_sheet(run_folder *run, const pe_sheet *sheet)
     char path[PATH_MAX], name[FILE_NAME];
     snprintf(name, sizeof name, "%s.csv", sheet->id);
     pe_status status = path_of(run, name, path);
+    if (status != PE_OK)
+        return status;
     const char **names = pe_allocate(sheet->columns, sizeof *names, "table", run->err);
-    if (status != PE_OK || !names)
+    if (!names)
         return run->err->status;
     for (size_t c = 0; c < sheet->columns; c++)
         names[c] = sheet->column[c].name;
