@@ -1,5 +1,6 @@
 #include "base/names.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { LONGEST = 63 };
@@ -39,5 +40,21 @@ const char *pe_nearest_name(const char *wrong, size_t count, const char *const *
             least = distance;
         }
     }
-    return nearest;
+    if (!nearest)
+        return NULL;
+    const size_t a = strlen(wrong), b = strlen(nearest), longer = a > b ? a : b;
+    return least <= (longer / 3 > 1 ? longer / 3 : 1) ? nearest : NULL;
+}
+
+void pe_name_advice(const char *wrong, size_t count, const char *const *known, char *text,
+                    size_t room)
+{
+    const char *nearest = pe_nearest_name(wrong, count, known);
+    if (nearest) {
+        snprintf(text, room, "did you mean %s?", nearest);
+        return;
+    }
+    size_t used = (size_t)snprintf(text, room, "there %s", count ? "are" : "are none");
+    for (size_t i = 0; i < count && used < room; i++)
+        used += (size_t)snprintf(text + used, room - used, "%s %s", i ? "," : "", known[i]);
 }

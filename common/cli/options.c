@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "io/decimal.h"
-#include "cli/suggest.h"
+#include "base/names.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -187,7 +187,7 @@ static pe_status unknown_option(const getopt_tables *t, const char *given, pe_er
     if (beginning > 1)
         return pe_fail(err, PE_USAGE, "'--%s' is the beginning of %d options: write it out", name,
                        beginning);
-    const char *near = pe_cli_suggest(name, (size_t)t->count, known);
+    const char *near = pe_nearest_name(name, (size_t)t->count, known);
     if (near)
         return pe_fail(err, PE_USAGE, "unknown option '--%s': did you mean '--%s'?", name, near);
     return pe_fail(err, PE_USAGE, "unknown option '--%s': see --help", name);
@@ -344,7 +344,7 @@ pe_status pe_cli_find_verb(const pe_cli_program *program, const char *name,
         const size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", used ? " " : "", known[i]);
     }
-    const char *near = pe_cli_suggest(name, (size_t)program->verb_count, known);
+    const char *near = pe_nearest_name(name, (size_t)program->verb_count, known);
     if (near)
         return pe_fail(err, PE_USAGE, "unknown verb '%s': did you mean '%s'?", name, near);
     return pe_fail(err, PE_USAGE, "unknown verb '%s': choose one of %s", name, list);

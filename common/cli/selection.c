@@ -1,7 +1,7 @@
 #include "cli/selection.h"
 
 #include "base/memory.h"
-#include "cli/suggest.h"
+#include "base/names.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
 #include "numbers/format.h"
@@ -197,7 +197,7 @@ static pe_status unknown_param(const pe_instance *instance, const char *name, pe
     const int count = instance->info.param_count;
     for (int i = 0; i < count; i++)
         known[i] = instance->info.param[i].name;
-    const char *near = count ? pe_cli_suggest(name, (size_t)count, known) : NULL;
+    const char *near = count ? pe_nearest_name(name, (size_t)count, known) : NULL;
     return pe_fail(err, PE_USAGE, "%s has no parameter '%s'%s%s%s", instance->variant->id, name,
                    near ? ": did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
@@ -241,7 +241,7 @@ static pe_status find_name(const char *what, const char *name, int count, const 
     for (*at = 0; *at < count; ++*at)
         if (strcmp(known[*at], name) == 0)
             return PE_OK;
-    const char *near = pe_cli_suggest(name, (size_t)count, known);
+    const char *near = pe_nearest_name(name, (size_t)count, known);
     char list[256] = "";
     for (int i = 0; !near && i < count; i++) {
         const size_t used = strlen(list);

@@ -45,15 +45,24 @@ static pe_status broken_contract(const pe_variant *variant, const char *what, pe
     return pe_fail(err, PE_PLUGIN, "%s: setup breaks the contract: %s", variant->id, what);
 }
 
+/* Numbers in a block, or false when no memory could hold them. */
+static bool count_numbers(const pe_param *p, size_t *count)
+{
+    *count = 1;
+    for (int r = 0; r < p->rank; r++)
+        if (__builtin_mul_overflow(*count, (size_t)p->shape[r], count))
+            return false;
+    return *count < ((size_t)1 << 40);
+}
+
 static bool param_is_sound(const pe_param *p)
 {
     if (!p->name || !p->name[0] || p->rank < 1 || p->rank > PE_MAX_RANK || p->low > p->high)
         return false;
-    size_t count = 1;
     for (int r = 0; r < p->rank; r++)
-        if (p->shape[r] < 0 || __builtin_mul_overflow(count, (size_t)p->shape[r], &count))
+        if (p->shape[r] < 0)
             return false;
-    return count < ((size_t)1 << 40);
+    return true;
 }
 
 static pe_status check_info(const pe_variant *variant, const pe_setup *s, const pe_dims *dims,
@@ -65,6 +74,14 @@ static pe_status check_info(const pe_variant *variant, const pe_setup *s, const 
         if (!param_is_sound(&s->param[p]))
             return broken_contract(variant, "a parameter has no name, a bad shape or bad bounds",
                                    err);
+    for (int p = 0; p < s->param_count; p++) {
+        size_t count;
+        if (!count_numbers(&s->param[p], &count))
+            return pe_fail(err, PE_MEMORY,
+                           "%s: parameter %s of these sizes is more than memory "
+                           "can hold",
+                           variant->id, s->param[p].name);
+    }
     if (s->embed_width < 0 || s->embed_width > WIDEST)
         return broken_contract(variant, "embed_width is negative or huge", err);
     if (s->embed_width > 0 && !(s->flags & PE_CONCATENATE) && s->embed_width != dims->model_dim)

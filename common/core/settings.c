@@ -91,8 +91,9 @@ static pe_status unknown_option(const pe_variant *variant, const char *name, pe_
         known[i] = variant->options[i].name;
     if (variant->option_count == 0)
         return pe_fail(err, PE_USAGE, "%s has no option %s: it has none at all", variant->id, name);
-    return pe_fail(err, PE_USAGE, "%s has no option %s; did you mean %s?", variant->id, name,
-                   pe_nearest_name(name, (size_t)variant->option_count, known));
+    char advice[PE_ERROR_TEXT / 2];
+    pe_name_advice(name, (size_t)variant->option_count, known, advice, sizeof advice);
+    return pe_fail(err, PE_USAGE, "%s has no option %s; %s", variant->id, name, advice);
 }
 
 pe_status pe_settings_read(const pe_variant *variant, const pe_setting *settings, int count,

@@ -96,8 +96,9 @@ static pe_status refuse_name(const char *name, pe_error *err)
         used += wrote > 0 ? (size_t)wrote : 0;
     }
     const char *nearest = pe_nearest_name(name, count, ids);
-    pe_fail(err, PE_USAGE, "unknown variant \"%.64s\"; did you mean \"%s\"? Known: %s", name,
-            nearest ? nearest : "none of these", known);
+    pe_fail(err, PE_USAGE, "unknown variant \"%.64s\"%s%s%s known: %s", name,
+            nearest ? "; did you mean \"" : ";", nearest ? nearest : "",
+            nearest ? "\"? These are" : "", known);
     pe_release(ids);
     return PE_USAGE;
 }

@@ -237,8 +237,9 @@ static pe_status find_line(const char *text, const line *lines, size_t count, co
             return PE_OK;
         }
     }
-    return pe_fail(err, PE_USAGE, "there is no workload %s; did you mean %s? (--list names them)",
-                   name, pe_nearest_name(name, count, known));
+    char advice[PE_ERROR_TEXT / 2];
+    pe_name_advice(name, count, known, advice, sizeof advice);
+    return pe_fail(err, PE_USAGE, "there is no workload %s; %s", name, advice);
 }
 
 static pe_status read_arguments(const char *text, const line *l, int64_t *argument, pe_error *err)

@@ -69,8 +69,9 @@ static pe_status find_experiment(const char *name, const pe_experiment **found, 
             return PE_OK;
         }
     }
-    return pe_fail(err, PE_USAGE, "there is no experiment %s; did you mean %s?", name,
-                   pe_nearest_name(name, count, known));
+    char advice[PE_ERROR_TEXT / 2];
+    pe_name_advice(name, count, known, advice, sizeof advice);
+    return pe_fail(err, PE_USAGE, "there is no experiment %s; %s", name, advice);
 }
 
 enum { MOST_CHOICES = 64 };
