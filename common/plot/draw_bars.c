@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { TIC_SIZE = 18, LABEL_SIZE = 20, WIDEST_CATEGORY = 360, MOST_VALUES = 30 };
+enum { TIC_SIZE = 18, LABEL_SIZE = 20, WIDEST_CATEGORY = 260, MOST_VALUES = 30 };
 
 typedef struct bars {
     pe_range range; /* of the values */

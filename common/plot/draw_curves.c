@@ -28,7 +28,7 @@ typedef struct chart {
 static void find_end(const pe_figure *f, const chart *c, const pe_curve *curve, double *x,
                      double *y)
 {
-    *x = *y = NAN;
+    *x = *y = (double)NAN;
     for (size_t i = curve->n; i-- > 0;) {
         if (!pe_axis_can_show(f->x.scale, curve->x[i]) ||
             !pe_axis_can_show(f->y.scale, curve->y[i]))

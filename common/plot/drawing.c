@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEFT_EDGE = 40, TITLE_TOP = 34, MOST_KEY = 420, SAMPLE = 30 };
+enum { LEFT_EDGE = 40, TITLE_TOP = 34, MOST_KEY = 330, SAMPLE = 30 };
 
 static void screen(pe_drawing *d, double x, double y)
 {

@@ -84,8 +84,8 @@ pe_figure *pe_figure_new(pe_figure_kind kind, const char *id, const char *title,
     if (!figure)
         return NULL;
     figure->kind = kind;
-    figure->x.low = figure->x.high = figure->y.low = figure->y.high = NAN;
-    figure->colour.low = figure->colour.high = NAN;
+    figure->x.low = figure->x.high = figure->y.low = figure->y.high = (double)NAN;
+    figure->colour.low = figure->colour.high = (double)NAN;
     char **texts[] = {&figure->alt, &figure->caption, &figure->x.label, &figure->y.label,
                       &figure->colour.label};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)

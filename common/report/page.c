@@ -140,8 +140,12 @@ static void put_verdict(pe_buffer *out, const pe_verdict_row *v)
     text_cell(out, v->source, 1);
     pe_buffer_format(out, "<td class=\"%s\">%s</td>", css[v->judgement],
                      pe_judgement_text(v->judgement));
-    text_cell(out, v->because, 1);
     pe_buffer_text(out, "</tr>\n");
+    if (!*v->because)
+        return;
+    pe_buffer_text(out, "<tr class=\"because\"><td></td><td colspan=\"8\">");
+    pe_html_inline(out, v->because);
+    pe_buffer_text(out, "</td></tr>\n");
 }
 
 static void put_verdicts(pe_buffer *out, const pe_section *section)
@@ -151,7 +155,7 @@ static void put_verdicts(pe_buffer *out, const pe_section *section)
                    "<th>id</th><th>variant</th><th>quantity</th><th class=\"number\">value</th>"
                    "<th class=\"number\">interval</th><th class=\"number\">expected</th>"
                    "<th class=\"number\">tolerance</th><th>source</th><th>verdict</th>"
-                   "<th>because</th></tr></thead>\n<tbody>\n");
+                   "</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < section->verdicts; i++)
         put_verdict(out, &section->verdict[i]);
     pe_buffer_text(out, "</tbody></table></div>\n");
