@@ -326,21 +326,8 @@ typedef struct pe_places {
 /* ---- hooks in three precisions
  * -------------------------------------------------------------------- */
 
-#define PE_H(name) name##_f64
-#define PE_H_REAL  double
-#include "posenc_hooks.h"
-#undef PE_H
-#undef PE_H_REAL
-#define PE_H(name) name##_f32
-#define PE_H_REAL  float
-#include "posenc_hooks.h"
-#undef PE_H
-#undef PE_H_REAL
-#define PE_H(name) name##_f128
-#define PE_H_REAL  pe_quad
-#include "posenc_hooks.h"
-#undef PE_H
-#undef PE_H_REAL
+#define PE_THRICE "posenc_hooks.h"
+#include "posenc_thrice.h"
 
 /* ---- the descriptor
  * ---------------------------------------------------------------------------------- */

@@ -25,20 +25,7 @@ typedef enum pe_term {
 } pe_term;
 const char *pe_term_name(pe_term term);
 
-#define PE_H(name) name##_f64
-#define PE_H_REAL  double
-#include "core/attention_types.h"
-#undef PE_H
-#undef PE_H_REAL
-#define PE_H(name) name##_f32
-#define PE_H_REAL  float
-#include "core/attention_types.h"
-#undef PE_H
-#undef PE_H_REAL
-#define PE_H(name) name##_f128
-#define PE_H_REAL  pe_quad
-#include "core/attention_types.h"
-#undef PE_H
-#undef PE_H_REAL
+#define PE_THRICE "core/attention_types.h"
+#include "posenc_thrice.h"
 
 #endif

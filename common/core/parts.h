@@ -3,21 +3,8 @@
 
 #include "core/attention.h"
 
-#define PE_H(name) name##_f64
-#define PE_H_REAL  double
-#include "core/parts_types.h"
-#undef PE_H
-#undef PE_H_REAL
-#define PE_H(name) name##_f32
-#define PE_H_REAL  float
-#include "core/parts_types.h"
-#undef PE_H
-#undef PE_H_REAL
-#define PE_H(name) name##_f128
-#define PE_H_REAL  pe_quad
-#include "core/parts_types.h"
-#undef PE_H
-#undef PE_H_REAL
+#define PE_THRICE "core/parts_types.h"
+#include "posenc_thrice.h"
 
 /* May query slot i see key slot j of batch item b? The one place where masks are combined. */
 #define PE_MAY_SEE(a, b, i, j)                                                                     \

@@ -14,8 +14,8 @@
 #include "registry/registry.h"
 #include "report/report.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const pe_cli_option options[] = {
     {"out", 'o', PE_CLI_TEXT, "DIR", "notebooks_out", 0, 0, false,
@@ -38,8 +38,9 @@ static const pe_cli_group experiment_options = PE_CLI_GROUP("Experiment", option
 static const char *text_path(const pe_cli *cli)
 {
     const char *given = pe_cli_text(cli, "text");
-    const char *from_environment = getenv("POSENC_TEXT");
-    return given ? given : from_environment ? from_environment : POSENC_DEFAULT_TEXT;
+    if (given)
+        return given;
+    return access(POSENC_DEFAULT_TEXT, R_OK) == 0 ? POSENC_DEFAULT_TEXT : POSENC_INSTALLED_TEXT;
 }
 
 static pe_lab_size size_of(const pe_cli *cli)
