@@ -13,6 +13,8 @@ pe_status pe_script_write(const pe_figure *figure, pe_picture kind, int binary, 
     pe_buffer_text(script, "reset\n");
     pe_buffer_text(script, pe_style_terminal(kind));
     pe_buffer_text(script, pe_style_commands);
+    if (kind == PE_ASCII) /* there it would look like a curve */
+        pe_buffer_text(script, "unset grid\n");
     pe_draw_title(&d);
     if (figure->kind == PE_HEATMAPS)
         pe_draw_heatmaps(&d);
