@@ -14,7 +14,7 @@ static double offset_of(const plain *p, double n)
 {
     if (fabs(n) <= 3)
         return n;
-    return p->clamps ? (n < 0 ? -3 : 3) : NAN;
+    return p->clamps ? (n < 0 ? -3 : 3) : (double)NAN;
 }
 
 static double raw_logit(const plain *p, const inputs *in, int b, int h, int64_t i, int64_t j)
@@ -30,7 +30,7 @@ static double raw_logit(const plain *p, const inputs *in, int b, int h, int64_t 
 
 static double plain_output(const plain *p, const inputs *in, int b, int h, int64_t i, int d)
 {
-    double sum = 0, out = 0, largest = -INFINITY;
+    double sum = 0, out = 0, largest = -(double)INFINITY;
     const int64_t index = i + in->nk - in->nq;
     for (int pass = 0; pass < 2; pass++)
         for (int64_t j = 0; j < in->nk; j++) {
@@ -193,7 +193,7 @@ static void nan_reaches_exactly_those_who_see_it(void)
         for (int where = 0; where < 3; where++) {
             inputs in = make_inputs(150, 150);
             double *const array[] = {in.q, in.k, in.v};
-            array[where][140 * D + 1] = NAN; /* batch 0, head 0, token 140 */
+            array[where][140 * D + 1] = (double)NAN; /* batch 0, head 0, token 140 */
             pe_job job = job_of(instance, &in);
             job.causal = true;
             job.method = (pe_method)method;
