@@ -118,13 +118,36 @@ static void measure(const json_t *rows, int columns, const char *const *names, i
     }
 }
 
+static bool in_colour;
+
+void pe_print_use_colours(bool yes)
+{
+    in_colour = yes;
+}
+
+/* Green for what is well, red for what is not; other words keep the terminal's colour. */
+static const char *colour_of(const char *text)
+{
+    static const char *const good[] = {"ok", "same", "pass", "held", "PASS"};
+    static const char *const bad[] = {"missing", "DIFFERS", "fail", "BROKEN", "FAIL"};
+    for (size_t i = 0; in_colour && i < sizeof good / sizeof good[0]; i++) {
+        if (strcmp(text, good[i]) == 0)
+            return "\033[32m";
+        if (strcmp(text, bad[i]) == 0)
+            return "\033[31m";
+    }
+    return NULL;
+}
+
 static void print_cell(FILE *out, const char *text, int width, bool right, bool last)
 {
     const int blanks = width - text_width(text);
+    const char *colour = colour_of(text);
+    const char *on = colour ? colour : "", *off = colour ? "\033[0m" : "";
     if (right)
-        fprintf(out, "%*s%s", blanks, "", text);
+        fprintf(out, "%*s%s%s%s", blanks, "", on, text, off);
     else
-        fprintf(out, "%s%*s", text, last ? 0 : blanks, "");
+        fprintf(out, "%s%s%s%*s", on, text, off, last ? 0 : blanks, "");
     fputs(last ? "\n" : "  ", out);
 }
 

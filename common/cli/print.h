@@ -36,4 +36,7 @@ pe_status pe_print_status(pe_status status);
 /* --color, NO_COLOR, TERM and whether standard output is a terminal, in this order. */
 bool pe_print_colours(const pe_cli *cli);
 
+/* From now on, words of judgement in tables ("ok", "DIFFERS", ...) are coloured. */
+void pe_print_use_colours(bool yes);
+
 #endif

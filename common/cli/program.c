@@ -83,7 +83,8 @@ static pe_status run(const pe_cli *cli, int *refused, pe_error *err)
         return status;
     status = pe_session_begin(cli, refused, err);
     if (status == PE_OK)
-        status = cli->verb->run(cli, err);
+        pe_print_use_colours(pe_print_colours(cli));
+    status = cli->verb->run(cli, err);
     return status;
 }
 

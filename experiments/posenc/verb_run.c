@@ -6,7 +6,6 @@
 #include "base/names.h"
 #include "cli/progress.h"
 #include "cli/selection.h"
-#include "cli/session.h"
 #include "cli/signals.h"
 #include "cli/version.h"
 #include "core/lent.h"
@@ -288,12 +287,9 @@ static pe_status run_verb(const pe_cli *cli, pe_error *err)
             return status;
         count++;
     }
-    int refused = 0;
     pe_analysis_start();
-    pe_status status = pe_session_begin(cli, &refused, err);
     chosen variants = {0};
-    if (status == PE_OK)
-        status = read_variants(cli, &variants, err);
+    pe_status status = read_variants(cli, &variants, err);
     pe_lab lab = {0};
     const pe_lab_size size = size_of(cli);
     if (status == PE_OK)
@@ -309,9 +305,6 @@ static pe_status run_verb(const pe_cli *cli, pe_error *err)
     }
     pe_lab_close(&lab);
     release_chosen(&variants);
-    if (status == PE_OK && refused)
-        return pe_fail(err, PE_PLUGIN, "%d plug-in(s) were refused; the other variants ran",
-                       refused);
     return status;
 }
 

@@ -37,6 +37,23 @@ static void columns_line_up_by_characters_not_bytes(void)
     json_decref(rows);
 }
 
+static void judgements_are_coloured_only_when_asked_and_columns_stay_in_line(void)
+{
+    static const char *const names[] = {"state", "what"};
+    json_t *rows = json_pack("[{s:s, s:s}, {s:s, s:s}]", "state", "ok", "what", "font", "state",
+                             "missing", "what", "ok then");
+    char *plain = table_of(rows, 2, names);
+    CU_ASSERT_STRING_EQUAL(plain, "state    what\nok       font\nmissing  ok then\n");
+    pe_print_use_colours(true);
+    char *coloured = table_of(rows, 2, names);
+    pe_print_use_colours(false);
+    CU_ASSERT_STRING_EQUAL(coloured, "state    what\n\033[32mok\033[0m       font\n"
+                                     "\033[31mmissing\033[0m  ok then\n");
+    free(plain);
+    free(coloured);
+    json_decref(rows);
+}
+
 static void an_empty_table_is_its_header(void)
 {
     static const char *const names[] = {"one", "two"};
@@ -196,6 +213,7 @@ static void the_version_names_compiler_blas_and_quad(void)
 
 PE_TEST_MAIN("cli: print, progress, limits, signals",
              PE_TEST(columns_line_up_by_characters_not_bytes),
+             PE_TEST(judgements_are_coloured_only_when_asked_and_columns_stay_in_line),
              PE_TEST(an_empty_table_is_its_header), PE_TEST(a_table_survives_a_failed_allocation),
              PE_TEST(progress_waits_two_seconds_and_then_speaks_ten_times_a_second),
              PE_TEST(short_work_shows_no_progress_at_all),
