@@ -13,7 +13,8 @@
  *   - the paper's formulas have no scale. Its code divides q_i . k_j by sqrt(D), takes the gates
  *     from that, and adds q_i . e undivided: our default. `scaled_gates` false takes the gates from
  *     q_i . k_j itself, `scaled_positions` true divides q_i . e, too;
- *   - e is (D, npos_max) there, (npos_max, D) here; one for all heads, zero at first (`init_std`);
+ *   - e is (D, npos_max) there, (npos_max, D) here; one for all heads, zero at first (`init_std` 0;
+ * ours starts from noise, so that an untrained one can be seen);
  *   - the paper is causal. For keys to the right, `future` chooses; under a causal mask all agree:
  *       none    the sum is empty, p = 0: the formula, read literally;
  *       mirror  counts from the query to the key, both included;
@@ -31,7 +32,7 @@ static const pe_option options[] = {
     {"scaled_positions", PE_BOOL, 0, 0, 0, NULL, "q . e is divided by sqrt(D) like q . k"},
     {"future", PE_CHOICE, NONE, 0, 0, "none|mirror|row",
      "how keys to the right of the query count, when there is no causal mask"},
-    {"init_std", PE_REAL, 0, 0, 100, NULL, "deviation of e at the start; 0: zeros, as published"}};
+    {"init_std", PE_REAL, 0.02, 0, 100, NULL, "deviation of e at the start; published: 0"}};
 
 enum { E };
 
