@@ -236,14 +236,14 @@ static void positions_are_stored_where_the_host_says(void)
     stores_f128();
 }
 
-static void setup_asks_for_whole_rows_and_a_table_that_starts_at_zero(void)
+static void setup_asks_for_whole_rows_and_a_table_that_starts_from_noise(void)
 {
     lab l = make(9, FUTURE_MIRROR);
     CU_ASSERT_TRUE_FATAL(lab_setup(&l));
     CU_ASSERT_TRUE(l.info.flags & PE_WHOLE_ROWS);
     CU_ASSERT_EQUAL(l.info.param[0].shape[0], 9);
     CU_ASSERT_EQUAL(l.info.param[0].shape[1], WIDTH);
-    CU_ASSERT_EQUAL(l.info.param[0].a, 0);
+    CU_ASSERT_EQUAL(l.info.param[0].a, 0.02);
     CU_ASSERT_TRUE(l.info.claims & PE_CLAIM_SYMMETRIC);
     lab_end();
     l = make(9, FUTURE_NONE);
@@ -258,5 +258,5 @@ PE_TEST_MAIN("variants: cope", PE_TEST(the_logits_are_the_papers_formula_under_a
              PE_TEST(a_query_alone_gets_every_bit_of_the_whole_tile),
              PE_TEST(nan_in_a_logit_stays_in_its_row_and_before_its_key),
              PE_TEST(positions_are_stored_where_the_host_says),
-             PE_TEST(setup_asks_for_whole_rows_and_a_table_that_starts_at_zero))
+             PE_TEST(setup_asks_for_whole_rows_and_a_table_that_starts_from_noise))
 #endif
