@@ -89,7 +89,7 @@ __extension__ typedef __float128 pe_quad;
 #define PE_QUAD_C(x)   (__extension__ x##Q)
 #else
 typedef long double pe_quad;
-#define PE_QUAD_DIGITS ((uint32_t)LDBL_MANT_DIG)
+#define PE_QUAD_DIGITS (LDBL_MANT_DIG + 0u) /* usable in #if */
 #define PE_QUAD_C(x)   x##L
 #include <float.h>
 #endif
