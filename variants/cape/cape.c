@@ -57,7 +57,7 @@ static double on_unit_axis(double index, int64_t points)
 {
     if (points <= 0)
         return index;
-    return points == 1 ? 0 : -1 + index * (2 / (double)(points - 1));
+    return points == 1 ? 0 : -1 + 2 * index / (double)(points - 1);
 }
 
 static double spacing(const pe_places *p, int axis)

@@ -72,12 +72,15 @@ static void init(const pe_setup *s, int which, pe_random *random, double *out)
         }
 }
 
+/* A position can be whole and yet too large for an int64, so the row is found in double. */
 static int64_t row_of(const pe_value *opt, int64_t rows, double coord)
 {
-    const int64_t t = (int64_t)coord;
-    if (pe_setup_int(opt, BEYOND) == WRAP)
-        return ((t % rows) + rows) % rows;
-    return t < 0 ? 0 : t >= rows ? rows - 1 : t;
+    const double last = (double)(rows - 1);
+    if (pe_setup_int(opt, BEYOND) == WRAP) {
+        const double rest = fmod(coord, (double)rows);
+        return (int64_t)(rest < 0 ? rest + (double)rows : rest);
+    }
+    return (int64_t)(coord < 0 ? 0 : coord > last ? last : coord);
 }
 #endif
 

@@ -10,10 +10,10 @@
  *   - `rule` t2t: w_k = min (max/min)^(-k/(h-1)), h = d div 2, so that the slowest wavelength is
  *     exactly 2 pi max (tensor2tensor, fairseq). With h = 1 the only frequency is min;
  *   - `padding_idx`: fairseq counts real tokens from padding_idx + 1 (the core zeroes padding
- * rows);
+ *     rows);
  *   - `scale`: a factor on the code (x-transformers starts a learned one at d^(-1/2));
  *   - `path`: how frequency and sine are formed: `pow`, the tutorials' `exp_log`, or `exact`,
- * rounded once from the true value. */
+ *     rounded once from the true value. */
 #include "posenc.h"
 
 #ifdef PE_FIRST
@@ -58,7 +58,8 @@ static bool setup(pe_setup *s)
     s->claims = PE_CLAIM_SYMMETRIC | PE_CLAIM_CONTENT_FREE | PE_CLAIM_BOUNDED |
                 PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY;
     s->bound = scale;
-    if (width >= 2 && scale >= 1e-3 && pe_setup_real(s->opt, MIN) >= 1e-3) {
+    const bool by_one = pe_setup_int(s->opt, RULE) == PAPER || pe_setup_real(s->opt, MIN) == 1;
+    if (width >= 2 && scale >= 1e-3 && by_one) {
         s->claims |= PE_CLAIM_UNIQUE; /* the fastest pair turns by 1 radian, no part of a turn */
         s->unique_up_to = 4096;
     }

@@ -98,13 +98,12 @@ static int64_t bucket_of(int64_t x, int64_t side, int64_t most)
         return x;
     if (x >= most)
         return side - 1;
-    int64_t m =
-        (int64_t)(log((double)x / (double)e) / log((double)most / (double)e) * (double)steps);
-    while (m > 0 && !reaches(x, e, most, steps, m))
-        m--;
-    while (m < steps && reaches(x, e, most, steps, m + 1))
-        m++;
-    return e + m < side ? e + m : side - 1;
+    const double steps_up =
+        log((double)x / (double)e) / log((double)most / (double)e) * (double)steps;
+    const double doubt = 1e-9; /* rounding moves the quotient by less than 1e-10 */
+    const int64_t m = (int64_t)(steps_up + doubt);
+    const bool settled = steps_up - (double)m > doubt || reaches(x, e, most, steps, m);
+    return settled ? e + m : e + m - 1;
 }
 
 /* Bucket of the offset n = i - j, n > 0: the key is to the left. */
