@@ -226,7 +226,7 @@ static pe_status translation_invariant(const question *q, outcome *what, pe_erro
  */
 
 /* Every token gets row 0 of each head: the same content everywhere, only the places differ. */
-static void make_constant(const pe_trial *t, pe_content *content)
+static void make_constant(const pe_trial *t, pe_trial_content *content)
 {
     const pe_dims *d = &t->instance->dims;
     const int64_t T = t->tokens;
@@ -242,14 +242,14 @@ static void make_constant(const pe_trial *t, pe_content *content)
 
 static pe_status constant_share(const pe_trial *t, uint64_t draw, pe_matrices *share, pe_error *err)
 {
-    pe_content content;
+    pe_trial_content content;
     *share = (pe_matrices){0};
     pe_status status = pe_content_draw(t, t->tokens, draw, &content, err);
     if (status != PE_OK)
         return status;
     make_constant(t, &content);
     status = pe_share_of(t, &content, share, err);
-    pe_content_release(&content);
+    pe_trial_content_release(&content);
     return status;
 }
 
@@ -322,7 +322,7 @@ static pe_status direction_aware(const question *q, outcome *what, pe_error *err
 static pe_status content_free(const question *q, outcome *what, pe_error *err)
 {
     pe_matrices a = {0}, b = {0};
-    pe_content other = {0};
+    pe_trial_content other = {0};
     pe_status status = pe_share_of(q->trial, &q->trial->content, &a, err);
     if (status == PE_OK)
         status = pe_content_draw(q->trial, q->trial->tokens, 7, &other, err);
@@ -339,7 +339,7 @@ static pe_status content_free(const question *q, outcome *what, pe_error *err)
                        "(bound %.3g)",
                        (long long)d.i, (long long)d.j, d.head, d.a, d.b, bound);
     }
-    pe_content_release(&other);
+    pe_trial_content_release(&other);
     pe_matrices_release(&a);
     pe_matrices_release(&b);
     return status;
@@ -569,7 +569,7 @@ static pe_status share_entries(const question *q, entry *largest, pe_error *err)
     far.index = place;
     far.coord = coord;
     pe_matrices share = {0};
-    pe_content content = {0};
+    pe_trial_content content = {0};
     pe_status status = pe_content_draw(&far, far.tokens, 9, &content, err);
     if (status != PE_OK)
         return status;
@@ -580,7 +580,7 @@ static pe_status share_entries(const question *q, entry *largest, pe_error *err)
         note(largest, (double)share.x[i], "S of the query",
              (double)place[i / far.tokens % far.tokens]);
     pe_matrices_release(&share);
-    pe_content_release(&content);
+    pe_trial_content_release(&content);
     return status;
 }
 
@@ -749,7 +749,7 @@ static pe_status codes_are_finite(const pe_trial *t, int64_t n, const double *co
 
 /* The last token looks at all that came before, up to 2048 of them. */
 static pe_status attend_far(const pe_trial *t, int64_t n, const int64_t *index, const double *coord,
-                            const pe_content *content, pe_attended *attended, pe_error *err)
+                            const pe_trial_content *content, pe_attended *attended, pe_error *err)
 {
     const pe_job job = {
         .instance = t->instance,
@@ -780,7 +780,7 @@ static pe_status extrapolates(const question *q, outcome *what, pe_error *err)
     int64_t *index = pe_allocate((size_t)n, sizeof *index, "indices", err);
     double *coord =
         pe_allocate((size_t)(n * t->instance->dims.axes), sizeof *coord, "coordinates", err);
-    pe_content content = {0};
+    pe_trial_content content = {0};
     pe_attended attended = {0};
     bool finite = true;
     pe_error why = {.text = "no memory"};
@@ -804,7 +804,7 @@ static pe_status extrapolates(const question *q, outcome *what, pe_error *err)
     else
         *what = answer(q, HOLDS, "everything is finite up to position %lld", (long long)far);
     pe_attended_release(&attended);
-    pe_content_release(&content);
+    pe_trial_content_release(&content);
     pe_release(index);
     pe_release(coord);
     return status == PE_USAGE ? PE_OK : status;
@@ -814,7 +814,7 @@ static pe_status extrapolates(const question *q, outcome *what, pe_error *err)
  * ---------------------------------------------------------------------------------- */
 
 /* Tokens after `cut` from `other`, those up to it as they are. */
-static void replace_future(const pe_trial *t, int64_t cut, pe_content *other)
+static void replace_future(const pe_trial *t, int64_t cut, pe_trial_content *other)
 {
     const pe_dims *d = &t->instance->dims;
     const int64_t T = t->tokens, past = cut + 1;
@@ -852,7 +852,7 @@ static pe_status causal_in(const question *q, pe_precision precision, pe_method 
                            outcome *what, pe_error *err)
 {
     const int64_t cut = q->trial->tokens / 2;
-    pe_content other = {0};
+    pe_trial_content other = {0};
     pe_attended a = {0}, b = {0};
     pe_status status = pe_content_draw(q->trial, q->trial->tokens, 13, &other, err);
     if (status != PE_OK)
@@ -871,7 +871,7 @@ static pe_status causal_in(const question *q, pe_precision precision, pe_method 
         compare_past(q, &a, &b, cut, what);
     pe_attended_release(&a);
     pe_attended_release(&b);
-    pe_content_release(&other);
+    pe_trial_content_release(&other);
     return status;
 }
 

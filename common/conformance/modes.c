@@ -97,11 +97,12 @@ static pe_status cut_block(const way *w, const double *from, int64_t heads, int6
 }
 
 static pe_status cut_content(const way *w, int64_t first_query, int64_t queries, int64_t keys,
-                             int64_t before, int64_t after, pe_content *content, pe_error *err)
+                             int64_t before, int64_t after, pe_trial_content *content,
+                             pe_error *err)
 {
     const pe_dims *d = &w->trial->instance->dims;
-    const pe_content *c = &w->trial->content;
-    *content = (pe_content){0};
+    const pe_trial_content *c = &w->trial->content;
+    *content = (pe_trial_content){0};
     pe_status status =
         cut_block(w, c->q, d->heads, d->head_dim, first_query, queries, 0, 0, &content->q, err);
     if (status == PE_OK)
@@ -113,11 +114,11 @@ static pe_status cut_content(const way *w, int64_t first_query, int64_t queries,
     if (status == PE_OK)
         status = cut_block(w, c->x, 1, d->model_dim, 0, keys, before, after, &content->x, err);
     if (status != PE_OK)
-        pe_content_release(content);
+        pe_trial_content_release(content);
     return status;
 }
 
-static void put_content(pe_job *job, const pe_content *content)
+static void put_content(pe_job *job, const pe_trial_content *content)
 {
     job->q = content->q;
     job->k = content->k;
@@ -147,7 +148,7 @@ static pe_status mask_bytes(way *w, pe_error *err)
 static pe_status last_queries(way *w, int64_t queries, int64_t keys, pe_error *err)
 {
     const int64_t first = keys - queries;
-    pe_content content;
+    pe_trial_content content;
     pe_status status = cut_content(w, first, queries, keys, 0, 0, &content, err);
     if (status != PE_OK)
         return status;
@@ -158,7 +159,7 @@ static pe_status last_queries(way *w, int64_t queries, int64_t keys, pe_error *e
     job.q_coord += first * w->trial->instance->dims.axes;
     put_content(&job, &content);
     status = expect_rows(w, &job, first, err);
-    pe_content_release(&content);
+    pe_trial_content_release(&content);
     return status;
 }
 
@@ -193,7 +194,7 @@ static pe_status padded(way *w, int64_t before, int64_t after, pe_error *err)
 {
     const pe_trial *t = w->trial;
     const int64_t T = t->tokens, slots = before + T + after, axes = t->instance->dims.axes;
-    pe_content content = {0};
+    pe_trial_content content = {0};
     int64_t *index = pe_allocate((size_t)slots, sizeof *index, "slots", err);
     double *coord = pe_allocate((size_t)(slots * axes), sizeof *coord, "places of slots", err);
     pe_status status = index && coord ? PE_OK : PE_MEMORY;
@@ -216,7 +217,7 @@ static pe_status padded(way *w, int64_t before, int64_t after, pe_error *err)
         put_content(&job, &content);
         status = expect_rows(w, &job, 0, err);
     }
-    pe_content_release(&content);
+    pe_trial_content_release(&content);
     pe_release(index);
     pe_release(coord);
     return status;
@@ -245,7 +246,7 @@ static pe_status batch(way *w, pe_error *err)
     const size_t sizes[] = {
         (size_t)d->heads * T * (size_t)d->head_dim, (size_t)d->kv_heads * T * (size_t)d->head_dim,
         (size_t)d->kv_heads * T * (size_t)d->head_dim, T * (size_t)d->model_dim};
-    const pe_content *c = &w->trial->content;
+    const pe_trial_content *c = &w->trial->content;
     const double *const from[] = {c->q, c->k, c->v, c->x};
     double *two[4] = {0};
     pe_status status = PE_OK;
@@ -260,7 +261,7 @@ static pe_status batch(way *w, pe_error *err)
     if (status == PE_OK) {
         pe_job job = causal_job(w);
         job.batch = 2;
-        put_content(&job, &(pe_content){two[0], two[1], two[2], two[3]});
+        put_content(&job, &(pe_trial_content){two[0], two[1], two[2], two[3]});
         status = pe_run_attention(&job, &a, err);
     }
     if (status == PE_OK) {

@@ -63,7 +63,8 @@ pe_status pe_logits_of(const pe_job *job, pe_matrices *logits, pe_error *err)
 }
 
 /* S -= scale q_i . k_j: what a transformer without the variant would have computed. */
-static void subtract_content(const pe_trial *trial, const pe_content *content, pe_matrices *share)
+static void subtract_content(const pe_trial *trial, const pe_trial_content *content,
+                             pe_matrices *share)
 {
     const pe_dims *d = &trial->instance->dims;
     const int64_t T = share->tokens, D = d->head_dim;
@@ -104,7 +105,7 @@ static pe_status add_gram(const pe_trial *trial, pe_matrices *share, pe_error *e
     return status;
 }
 
-pe_status pe_share_of(const pe_trial *trial, const pe_content *content, pe_matrices *share,
+pe_status pe_share_of(const pe_trial *trial, const pe_trial_content *content, pe_matrices *share,
                       pe_error *err)
 {
     pe_job job = pe_trial_job(trial, trial->judge, PE_REFERENCE);

@@ -16,7 +16,7 @@ void pe_matrices_release(pe_matrices *m);
 double pe_matrices_largest(const pe_matrices *m);
 
 /* S of all tokens with this content. */
-pe_status pe_share_of(const pe_trial *trial, const pe_content *content, pe_matrices *share,
+pe_status pe_share_of(const pe_trial *trial, const pe_trial_content *content, pe_matrices *share,
                       pe_error *err);
 
 /* The logits of a job (batch 1, nq = nk). */

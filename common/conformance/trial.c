@@ -42,8 +42,8 @@ double *pe_draw_normal(const pe_trial *trial, size_t count, const char *purpose,
     return x;
 }
 
-pe_status pe_content_draw(const pe_trial *trial, int64_t tokens, uint64_t draw, pe_content *content,
-                          pe_error *err)
+pe_status pe_content_draw(const pe_trial *trial, int64_t tokens, uint64_t draw,
+                          pe_trial_content *content, pe_error *err)
 {
     const pe_dims *d = &trial->instance->dims;
     const size_t head = (size_t)tokens * (size_t)d->head_dim;
@@ -53,17 +53,17 @@ pe_status pe_content_draw(const pe_trial *trial, int64_t tokens, uint64_t draw, 
     content->x = pe_draw_normal(trial, (size_t)tokens * (size_t)d->model_dim, "test x", draw, err);
     if (content->q && content->k && content->v && content->x)
         return PE_OK;
-    pe_content_release(content);
+    pe_trial_content_release(content);
     return PE_MEMORY;
 }
 
-void pe_content_release(pe_content *content)
+void pe_trial_content_release(pe_trial_content *content)
 {
     pe_release(content->q);
     pe_release(content->k);
     pe_release(content->v);
     pe_release(content->x);
-    *content = (pe_content){0};
+    *content = (pe_trial_content){0};
 }
 
 /* A value that is legal for the block and, where bounds allow, neither 0 nor 1. */
@@ -180,7 +180,7 @@ pe_status pe_trial_begin(const pe_variant *variant, const pe_dims *dims, const p
 
 void pe_trial_end(pe_trial *trial)
 {
-    pe_content_release(&trial->content);
+    pe_trial_content_release(&trial->content);
     pe_release(trial->index);
     pe_release(trial->coord);
     pe_instance_release(trial->instance);

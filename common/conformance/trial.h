@@ -8,9 +8,9 @@
 
 /* q (H, T, D), k and v (kv_heads, T, D), x (T, model_dim), all exact in float, so that no precision
  * starts with an error. Owned. */
-typedef struct pe_content {
+typedef struct pe_trial_content {
     double *q, *k, *v, *x;
-} pe_content;
+} pe_trial_content;
 
 typedef struct pe_trial {
     pe_instance *instance; /* owned */
@@ -21,7 +21,7 @@ typedef struct pe_trial {
     bool causal;    /* offsets n < 0 are undefined: keys after the query are masked everywhere */
     pe_precision judge; /* quad, or double where quad is no reference */
     double eps;         /* of the judge */
-    pe_content content;
+    pe_trial_content content;
 } pe_trial;
 
 /* T = 23, or fewer when the variant takes fewer coordinates.
@@ -31,9 +31,9 @@ pe_status pe_trial_begin(const pe_variant *variant, const pe_dims *dims, const p
 void pe_trial_end(pe_trial *trial);
 
 /* Independent content number `draw` for `tokens` tokens. */
-pe_status pe_content_draw(const pe_trial *trial, int64_t tokens, uint64_t draw, pe_content *content,
-                          pe_error *err);
-void pe_content_release(pe_content *content);
+pe_status pe_content_draw(const pe_trial *trial, int64_t tokens, uint64_t draw,
+                          pe_trial_content *content, pe_error *err);
+void pe_trial_content_release(pe_trial_content *content);
 
 /* count normal numbers of a stream of its own, each exact in float; owned block. */
 double *pe_draw_normal(const pe_trial *trial, size_t count, const char *purpose, uint64_t draw,

@@ -55,7 +55,7 @@ static pe_status spoil(const pe_trial *trial, pe_method method, int input, int64
 {
     static const char *const inputs[] = {"q", "k", "v"};
     const int64_t T = trial->tokens, D = trial->instance->dims.head_dim;
-    pe_content c;
+    pe_trial_content c;
     pe_status status = pe_content_draw(trial, T, 0, &c, err);
     if (status != PE_OK)
         return status;
@@ -76,7 +76,7 @@ static pe_status spoil(const pe_trial *trial, pe_method method, int input, int64
                          method_name(method), inputs[input], (long long)token, (long long)column,
                          (long long)i, a.out.hi[i * D + column]);
     pe_attended_release(&a);
-    pe_content_release(&c);
+    pe_trial_content_release(&c);
     return status;
 }
 
