@@ -30,7 +30,7 @@ static const pe_option options[] = {
      "the first real token has position padding_idx + 1"},
     {"min_timescale", PE_REAL, 1, 1e-6, 1e12, NULL, "fastest frequency of rule t2t"},
     {"max_timescale", PE_REAL, 0, 0, 1e12, NULL,
-     "1 over the slowest frequency of rule t2t; 0: the base"},
+     "min^2 over the slowest frequency of rule t2t; 0: the base"},
     {"path", PE_CHOICE, POW, 0, 0, "pow|exp_log|exact", "how frequencies and sines are formed"}};
 
 enum { ROWS = 256 }; /* rows that one call of the exact sinusoid fills */

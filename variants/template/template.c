@@ -5,7 +5,7 @@
 #ifdef PE_FIRST /* 2. Once: options, parameters, and what the core should know. */
 enum { LENGTH };
 static const pe_option options[] = {
-    {"length", PE_INT, 512, 1, 1 << 30, NULL, "tokens in half a turn of the first column (N)"}};
+    {"length", PE_INT, 512, 1, 1 << 30, NULL, "tokens in a quarter turn of the first column (N)"}};
 
 static bool setup(pe_setup *s)
 {
