@@ -54,7 +54,7 @@ static pe_status draw_shares(const distance_run *run, pe_section *section, int s
     pe_figure *figure = distance_figure(
         PE_HEATMAPS, "shares", err,
         "%d of %d positional shares are the same along every diagonal (R² above 0.9999): they "
-        "depend on the distance alone",
+        "depend on the offset j − i alone",
         striped, shown);
     pe_figure_x(figure, "key j (token)", PE_LINEAR);
     pe_figure_y(figure, "query i (token)", PE_LINEAR);
@@ -121,8 +121,8 @@ static void say_finding(distance_run *run)
     size_t used = 0;
     if (isfinite(run->first_rise))
         used += (size_t)snprintf(text + used, sizeof text - used,
-                                 "Sinusoidal similarity falls with the logarithm of distance only "
-                                 "up to %.0f tokens (d = %zu), then it rises again",
+                                 "Sinusoidal similarity follows the logarithm of distance, but "
+                                 "falls without a rise only up to %.0f tokens (d = %zu)",
                                  run->first_rise, run->cosine->width);
     else
         used += (size_t)snprintf(text + used, sizeof text - used,

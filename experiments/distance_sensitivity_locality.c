@@ -237,6 +237,7 @@ static void draw_histograms(distance_run *run, pe_section *section, const text_r
         run->text_near, rows[near].d->title, run->text_far, rows[far].d->title);
     pe_figure_x(figure, "distance r + 1 (tokens)", PE_LOG2);
     pe_figure_y(figure, "share of the weight at r", PE_LOG10);
+    pe_figure_y_range(figure, 1e-6, 1);
     for (size_t i = 0; i < n && i < PE_FIGURE_PANELS; i++) {
         pe_figure_panel(figure, rows[i].d->title);
         pe_figure_add_series(figure, &(pe_series){.name = "uniform over the past",
@@ -244,11 +245,10 @@ static void draw_histograms(distance_run *run, pe_section *section, const text_r
                                                   .n = run->T,
                                                   .x = x,
                                                   .y = uniform});
-        pe_figure_add_series(figure, &(pe_series){.name = "variant",
-                                                  .slot = rows[i].d->slot,
-                                                  .n = run->T,
-                                                  .x = x,
-                                                  .y = rows[i].share});
+        pe_figure_add_series(
+            figure,
+            &(pe_series){
+                .name = "", .slot = rows[i].d->slot, .n = run->T, .x = x, .y = rows[i].share});
     }
     pe_figure_describe(figure,
                        "Small multiples: share of attention weight against distance, both axes "

@@ -92,11 +92,21 @@ static pe_status show_contrast(const distance_run *run, pe_section *section, pe_
     }
     if (n == 0)
         return PE_OK;
+    size_t least = 0, most = 0;
+    for (size_t i = 1; i < n; i++) {
+        least = values[1][i] < values[1][least] ? i : least;
+        most = values[1][i] > values[1][most] ? i : most;
+    }
     pe_figure *figure =
-        distance_figure(PE_DOTS, "contrast_dots", err,
-                        "A position stands out from the next 511 by a factor of %.2f (%s, d = 128)",
-                        values[1][0], names[0]);
-    pe_figure_x(figure, "contrast G(0) / mean |G(k)|", PE_LOG10);
+        n == 1 ? distance_figure(PE_DOTS, "contrast_dots", err,
+                                 "A position stands out from the next 511 by a factor of %.2f (%s, "
+                                 "d = 128)",
+                                 values[1][0], names[0])
+               : distance_figure(PE_DOTS, "contrast_dots", err,
+                                 "A position stands out from the next 511 by a factor of %.2f with "
+                                 "%s and %.1f with %s (d = 128)",
+                                 values[1][least], names[least], values[1][most], names[most]);
+    pe_figure_x(figure, "contrast G(0) / mean |G(k)|", PE_LINEAR);
     pe_figure_categories(figure, n, names, NULL);
     for (size_t w = 0; w < WIDTHS; w++) {
         char name[32];
@@ -252,10 +262,12 @@ static void draw_norms(const distance_run *run, pe_section *section, const norm_
 
 static pe_status show_norms(const distance_run *run, pe_section *section, pe_error *err)
 {
-    static const pe_sheet_column columns[] = {
-        {"variant", NULL, 1, 0},           {"|PE(t)|, mean", NULL, 0, 6},
-        {"deviation over t", NULL, 0, 3},  {"|step|, mean", NULL, 0, 6},
-        {"deviation over t ", NULL, 0, 3}, {"step / norm", NULL, 0, 6}};
+    static const pe_sheet_column columns[] = {{"variant", NULL, 1, 0},
+                                              {"|PE(t)|, mean", NULL, 0, 6},
+                                              {"deviation of |PE(t)|", NULL, 0, 3},
+                                              {"|step|, mean", NULL, 0, 6},
+                                              {"deviation of |step|", NULL, 0, 3},
+                                              {"step / norm", NULL, 0, 6}};
     norm_curves *curves = pe_allocate((size_t)run->count, sizeof *curves, "norms", err);
     const distance_subject **who = pe_allocate((size_t)run->count, sizeof *who, "norms", err);
     double *scaled = pe_allocate(run->T, sizeof *scaled, "norms", err);

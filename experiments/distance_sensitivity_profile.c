@@ -100,13 +100,18 @@ static pe_figure *kernel_figure(const distance_run *run, pe_error *err)
                            c->title, c->shown[1], c->shown[at], at, law);
 }
 
+/* An untrained table only when there is nothing else. */
 static const distance_subject *steepest(const distance_run *run)
 {
     const distance_subject *found = NULL;
     for (int i = 0; i < run->count; i++) {
         const distance_subject *d = &run->subject[i];
-        if (d->S && !d->ratio && (!found || d->shown[run->T / 8] < found->shown[run->T / 8]))
-            found = d;
+        if (!d->S || d->ratio || d->flat)
+            continue;
+        const bool better = !found || (d->subject->random_table == found->subject->random_table
+                                           ? d->shown[run->T / 8] < found->shown[run->T / 8]
+                                           : found->subject->random_table);
+        found = better ? d : found;
     }
     return found;
 }
@@ -119,12 +124,14 @@ static void draw_one_sided(const distance_run *run, pe_section *section, const d
         pe_figure_x(figure, "distance r (tokens)", PE_LOG2);
         pe_figure_y(figure, "g(r) = b(r) / b(0)", PE_LINEAR);
         draw_curves(run, figure, true, x, y, err);
-        pe_figure_describe(figure,
-                           "Normalised similarity of two positions against their distance on a "
-                           "logarithmic axis, one curve per variant with a kernel.",
-                           "Curves: variants whose share is a product of codes or of turned "
-                           "vectors. Thin grey: the closed form of the declared base and width, "
-                           "its limit for large width, and the logarithm that the limit follows.");
+        pe_figure_describe(
+            figure,
+            "Normalised similarity of two positions against their distance on a "
+            "logarithmic axis, one curve per variant with a kernel.",
+            "Curves: variants whose share is a product of codes or of turned "
+            "vectors. Thin grey: the closed form of the declared base and width, "
+            "its limit for large width, and the logarithm that the limit follows. At the "
+            "far right few pairs are averaged.");
         pe_section_figure(section, figure);
     }
     const distance_subject *least = steepest(run);
@@ -186,7 +193,7 @@ static void draw_signed(const distance_run *run, pe_section *section, pe_error *
         snprintf(title, sizeof title, "%s: %.3g to %.3g", d->title, low, high);
         pe_figure_panel(figure, title);
         pe_figure_add_series(figure,
-                             &(pe_series){.name = "b(k)", .slot = d->slot, .n = n, .x = x, .y = y});
+                             &(pe_series){.name = "", .slot = d->slot, .n = n, .x = x, .y = y});
         panels++;
     }
     pe_figure_describe(figure,

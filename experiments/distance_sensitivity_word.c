@@ -300,12 +300,14 @@ pe_status distance_same_word(distance_run *run, pe_error *err)
         "Mean attention weights with one word at every position, head 0, no mask. Moved weight: "
         "half the sum of |a − 1/T| over a row, mean over rows; 0 is uniform, 1 is the most.",
         6, columns);
-    char title[192];
-    snprintf(title, sizeof title,
-             "With one word everywhere, what is left is position (%zu words averaged): the control "
-             "stays at 1/T = %.4f",
-             words, 1 / (double)run->T);
-    view.figure = pe_figure_new(PE_HEATMAPS, "one_word_maps", title, err);
+    bool control = false;
+    for (int i = 0; i < run->count; i++)
+        control = control || (run->subject[i].S && run->subject[i].can == 0);
+    view.figure = distance_figure(PE_HEATMAPS, "one_word_maps", err,
+                                  "With one word everywhere, what is left is position%s: mean "
+                                  "weights over %zu words, 1/T = %.4f",
+                                  control ? "; the control, without any, stays even" : "", words,
+                                  1 / (double)run->T);
     pe_status status = show_all(run, section, words, &view, err);
     if (status != PE_OK) {
         pe_figure_release(view.figure);
@@ -316,9 +318,6 @@ pe_status distance_same_word(distance_run *run, pe_error *err)
                  "%d of %d variants move more than 1 %% of the weight; %s moves the most, %.0f %%. "
                  "A share that is flat here may still be learned later: nothing is trained.",
                  view.moved, view.shown, view.most_title, 100 * view.most);
-    bool control = false;
-    for (int i = 0; i < run->count; i++)
-        control = control || (run->subject[i].S && run->subject[i].can == 0);
     if (!control)
         pe_section_not_applicable(section, NULL,
                                   "the control (a variant without any hook) is not among the "
