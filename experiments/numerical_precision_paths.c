@@ -1,0 +1,271 @@
+/* P2 in the field's own programs: the plain table of sines and cosines along each formation path,
+ * against exact values; and the angle by repeated multiplication. */
+#include "numerical_precision.h"
+
+#include "base/memory.h"
+#include "numbers/exact.h"
+#include "numbers/sinusoid.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { WIDTH = 128, PAIRS = WIDTH / 2, LENGTHS = 5, COLUMNS = 5, EVERY = 512 };
+
+static const double lengths[LENGTHS] = {512, 4096, 32768, 131072, 1000000};
+
+/* The columns of METRICS.md 3.2. */
+static const struct {
+    const char *name;
+    pe_path path;
+    pe_angle angle;
+    double expected[LENGTHS];
+} columns[COLUMNS] = {
+    {"exp step, float",
+     PE_PATH_EXP_STEP,
+     PE_ANGLE_FLOAT,
+     {3.01e-5, 2.31e-4, 1.93e-3, 7.78e-3, 6.05e-2}},
+    {"1/powf, float",
+     PE_PATH_RECIPROCAL_POW,
+     PE_ANGLE_FLOAT,
+     {2.85e-5, 2.39e-4, 1.92e-3, 7.72e-3, 6.01e-2}},
+    {"double angle, sinf",
+     PE_PATH_DOUBLE,
+     PE_ANGLE_ROUNDED,
+     {1.51e-5, 1.22e-4, 9.76e-4, 3.90e-3, 3.12e-2}},
+    {"all double, stored",
+     PE_PATH_DOUBLE,
+     PE_ANGLE_DOUBLE,
+     {2.98e-8, 2.98e-8, 2.98e-8, 2.98e-8, 2.99e-8}},
+    {"running product",
+     PE_PATH_PRODUCT,
+     PE_ANGLE_FLOAT,
+     {4.87e-5, 4.10e-4, 3.32e-3, 1.32e-2, 1.02e-1}},
+};
+
+/* Positions below the largest length: all up to EVERY, then EVERY (a quarter of them in a quick
+ * run) evenly in each octave, of both parities. */
+static size_t choose(bool quick, double *position)
+{
+    size_t n = 0;
+    for (size_t t = 0; t < EVERY; t++)
+        position[n++] = (double)t;
+    const double each = quick ? EVERY / 4 : EVERY;
+    for (double low = EVERY; low < lengths[LENGTHS - 1]; low *= 2)
+        for (double i = 0; i < each; i++) {
+            const double t = low + floor((i + 0.999) * low / each) - fmod(i, 2);
+            if (t < lengths[LENGTHS - 1])
+                position[n++] = t;
+        }
+    return n;
+}
+
+typedef struct tables {
+    size_t n;
+    double *position, *sine, *cosine; /* (n), (n, PAIRS) exact, rounded once to double */
+} tables;
+
+static pe_status fill_exact(tables *x, bool quick, pe_error *err)
+{
+    x->position = pe_allocate((size_t)EVERY * 13, sizeof *x->position, "positions", err);
+    if (!x->position)
+        return PE_MEMORY;
+    x->n = choose(quick, x->position);
+    x->sine = pe_allocate(x->n * PAIRS, sizeof *x->sine, "exact sines", err);
+    x->cosine = pe_allocate(x->n * PAIRS, sizeof *x->cosine, "exact cosines", err);
+    if (!x->sine || !x->cosine)
+        return PE_MEMORY;
+    for (int i = 0; i < PAIRS; i++) {
+        const pe_frequency frequency = {1, 10000, 2 * i, WIDTH};
+        pe_turns turns;
+        pe_turns_prepare(&turns, &frequency);
+        pe_exact_f64(&turns, x->n, x->position, x->sine + i, x->cosine + i, PAIRS);
+    }
+    return PE_OK;
+}
+
+/* error[l], square[l]: largest error and RMS below lengths[l]. */
+static void follow(const tables *x, int column, double *error, double *rms)
+{
+    float frequency[PAIRS], sine[PAIRS], cosine[PAIRS];
+    double largest = 0, squares = 0;
+    size_t t = 0;
+    pe_path_frequencies(columns[column].path, PAIRS, WIDTH, 10000, frequency);
+    for (int l = 0; l < LENGTHS; l++) {
+        for (; t < x->n && x->position[t] < lengths[l]; t++) {
+            pe_path_row(columns[column].angle, x->position[t], PAIRS, frequency, WIDTH, 10000, sine,
+                        cosine);
+            for (size_t i = 0; i < PAIRS; i++) {
+                const double s = (double)sine[i] - x->sine[t * PAIRS + i];
+                const double c = (double)cosine[i] - x->cosine[t * PAIRS + i];
+                largest = fmax(largest, fmax(fabs(s), fabs(c)));
+                squares += s * s + c * c;
+            }
+        }
+        error[l] = largest;
+        rms[l] = sqrt(squares / (2.0 * PAIRS * (double)t)); /* even weights only up to EVERY */
+    }
+}
+
+static void judge(pe_section *section, double error[COLUMNS][LENGTHS])
+{
+    for (int c = 0; c < COLUMNS; c++)
+        for (int l = 0; l < LENGTHS; l++) {
+            char quantity[128];
+            snprintf(quantity, sizeof quantity, "largest error below %.0f: %s", lengths[l],
+                     columns[c].name);
+            precision_factor(section,
+                             &(precision_check){.id = "P2",
+                                                .quantity = quantity,
+                                                .value = error[c][l],
+                                                .expected = columns[c].expected[l],
+                                                .source = "METRICS.md 3.2 [computed here]"},
+                             2);
+        }
+}
+
+static void show(pe_section *section, double error[COLUMNS][LENGTHS], pe_error *err)
+{
+    char title[300];
+    double bound[LENGTHS];
+    const double w = pow(10000, -2.0 / WIDTH);
+    snprintf(title, sizeof title,
+             "Below one million positions every float angle is off by up to %.1g to %.1g, a double "
+             "angle rounded last by %.1g",
+             fmin(error[2][4], fmin(error[0][4], error[1][4])), error[4][4], error[3][4]);
+    pe_figure *figure = pe_figure_new(PE_CURVES, "field_paths", title, err);
+    pe_figure_x(figure, "positions below L (tokens)", PE_LOG10);
+    pe_figure_y(figure, "largest error of a table entry", PE_LOG10);
+    for (int l = 0; l < LENGTHS; l++)
+        bound[l] = 0x1p-23 * lengths[l] * w;
+    pe_figure_add_series(
+        figure,
+        &(pe_series){
+            .name = "bound", .look = PE_LOOK_REFERENCE, .n = LENGTHS, .x = lengths, .y = bound});
+    for (int c = 0; c < COLUMNS; c++)
+        pe_figure_add_series(figure, &(pe_series){.name = columns[c].name,
+                                                  .slot = (size_t)c,
+                                                  .n = LENGTHS,
+                                                  .x = lengths,
+                                                  .y = error[c]});
+    pe_figure_describe(figure,
+                       "Largest error of a sine and cosine table against the number of positions: "
+                       "four lines rise with slope 1, one is flat.",
+                       "Width 128, base 10000. Exact values come from whole-number arithmetic, "
+                       "rounded once. The running product is not covered by the bound.");
+    pe_section_figure(section, figure);
+}
+
+/* ---- one position: repeated multiplication of the angle (FIELD.md section 3, bug 7) ---- */
+
+typedef struct one_position {
+    double position, base;
+    const char *path;
+    double expected;
+} one_position;
+
+/* Largest error of a sine at one position. "recurrence": the angle itself is multiplied from pair
+ * to pair; "rounded": a double angle rounded once to float. */
+static double error_at(const one_position *q)
+{
+    const float p = (float)q->position, b = (float)q->base;
+    const float ratio = powf(b, -2.0f / (float)WIDTH), step = -logf(b) / (float)WIDTH;
+    float recurrence = p;
+    double worst = 0;
+    for (int i = 0; i < PAIRS; i++) {
+        const pe_frequency frequency = {1, q->base, 2 * i, WIDTH};
+        pe_turns turns;
+        double sine;
+        float phase;
+        pe_turns_prepare(&turns, &frequency);
+        pe_exact_f64(&turns, 1, &q->position, &sine, NULL, 1);
+        if (q->path[0] == 'r' && q->path[1] == 'e')
+            phase = recurrence;
+        else if (q->path[0] == 'p')
+            phase = p * powf(b, -(float)(2 * i) / (float)WIDTH);
+        else if (q->path[0] == 'e')
+            phase = p * expf((float)(2 * i) * step);
+        else
+            phase = (float)(q->position * pow(q->base, -2.0 * i / WIDTH));
+        worst = fmax(worst, fabs((double)sinf(phase) - sine));
+        recurrence *= ratio;
+    }
+    return worst;
+}
+
+static void single_positions(pe_section *section)
+{
+    static const one_position rows[] = {
+        {131072, 10000, "recurrence", 9.1e-3}, {131072, 10000, "power", 1.9e-3},
+        {131072, 10000, "exp-log", 2.8e-3},    {131072, 10000, "double angle, rounded", 1.9e-3},
+        {5000, 10000, "recurrence", 7.5e-4},   {5000, 10000, "power", 1.3e-4},
+        {5000, 10000, "exp-log", 2.5e-4},      {1000000, 10000, "power", 5.2e-2},
+        {1000000, 10000, "exp-log", 3.0e-2},   {131072, 500000, "power", 2.2e-3},
+        {131072, 500000, "exp-log", 5.1e-3},
+    };
+    precision_say(section,
+                  "One position alone can be lucky or unlucky, so the order of the paths changes "
+                  "from one to the next: neither power nor exp-log wins always. Repeated "
+                  "multiplication of the angle (as some inference engines do) is the worst "
+                  "wherever it was tried.");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char quantity[128];
+        snprintf(quantity, sizeof quantity, "worst sine at position %.0f, base %.0f: %s",
+                 rows[i].position, rows[i].base, rows[i].path);
+        precision_factor(section,
+                         &(precision_check){.id = "P2",
+                                            .quantity = quantity,
+                                            .value = error_at(&rows[i]),
+                                            .expected = rows[i].expected,
+                                            .source = "FIELD.md 3, bug 7 [measured]"},
+                         1.3);
+    }
+}
+
+pe_status precision_paths(precision_run *run, pe_error *err)
+{
+    pe_section *section = pe_result_section(run->result, "The same table along the field's paths");
+    double error[COLUMNS][LENGTHS], rms[COLUMNS][LENGTHS];
+    tables x = {0};
+    pe_status status = fill_exact(&x, run->lab->size.quick, err);
+    for (int c = 0; status == PE_OK && c < COLUMNS; c++) {
+        follow(&x, c, error[c], rms[c]);
+        status = pe_lab_step(run->lab, "paths of a sinusoid", 0.15 + 0.01 * c, err);
+    }
+    if (status == PE_OK) {
+        precision_say(
+            section,
+            "Both float formulas give nearly the same table below 32768 (%.3g and %.3g): "
+            "the rounding of the angle hides that of the frequency. An angle formed in "
+            "double and rounded once to float still costs half of it (%.3g). Only the "
+            "path that stays in double until the sine is formed is flat (%.3g). RMS below "
+            "512: %.3g exp, %.3g power, %.3g double.",
+            error[0][2], error[1][2], error[2][2], error[3][2], rms[0][0], rms[1][0], rms[3][0]);
+        show(section, error, err);
+        judge(section, error);
+        static const double expected[COLUMNS] = {1.93e-6, 1.60e-6, (double)NAN, 1.40e-8,
+                                                 (double)NAN};
+        for (int c = 0; c < COLUMNS; c++)
+            if (!isnan(expected[c]))
+                precision_factor(section,
+                                 &(precision_check){.id = "P2",
+                                                    .quantity = c == 0 ? "RMS below 512: exp step"
+                                                                : c == 1
+                                                                    ? "RMS below 512: 1/powf"
+                                                                    : "RMS below 512: all double",
+                                                    .value = rms[c][0],
+                                                    .expected = expected[c],
+                                                    .source = "METRICS.md 3.2 [computed here]"},
+                                 1.3);
+        single_positions(section);
+        const pe_checkable number = {"largest_error_below_32768", error[1][2], 0.5 * error[1][2]};
+        pe_section_exercise(section,
+                            "From the bound $2^{-23} L \\omega_1$ with $\\omega_1 = "
+                            "10000^{-2/128}$, estimate the largest float error below 32768. The "
+                            "measured value should be about half of it.",
+                            "$2^{15-23} = 1/256$", 1, &number);
+    }
+    pe_release(x.position);
+    pe_release(x.sine);
+    pe_release(x.cosine);
+    return status;
+}
