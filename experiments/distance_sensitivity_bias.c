@@ -236,6 +236,27 @@ static void draw_stairs(pe_section *section, const distance_subject *d, const bi
     pe_section_figure(section, figure);
 }
 
+/* Share of the weight in windows x, all up to 64 tokens and then 2 % apart: the curve is smooth. */
+static size_t accumulate(const double *b, size_t n, double *x, double *sum)
+{
+    double total = 0, top = b[0], next = 1;
+    size_t kept = 0;
+    for (size_t r = 0; r < n; r++)
+        top = fmax(top, b[r]);
+    for (size_t r = 0; r < n; r++) {
+        const double window = (double)r + 1;
+        total += exp(b[r] - top);
+        if (window < next)
+            continue;
+        x[kept] = window;
+        sum[kept++] = total;
+        next = window < 64 ? window + 1 : 1.02 * window;
+    }
+    for (size_t i = 0; i < kept; i++)
+        sum[i] /= total;
+    return kept;
+}
+
 static pe_status draw_horizons(pe_section *section, const distance_subject *d,
                                const bias_rows *rows, const head_marks *marks, double *x,
                                pe_error *err)
@@ -256,21 +277,11 @@ static pe_status draw_horizons(pe_section *section, const distance_subject *d,
     pe_figure_x(figure, "window (tokens)", PE_LOG2);
     pe_figure_y(figure, "share of the weight inside", PE_LINEAR);
     for (int h = 0; h < rows->heads && h < 8; h++) {
-        const double *b = rows->b + (size_t)h * rows->n;
-        double total = 0, top = b[0];
-        char name[64];
-        for (size_t r = 0; r < rows->n; r++)
-            top = fmax(top, b[r]);
-        for (size_t r = 0; r < rows->n; r++) {
-            total += exp(b[r] - top);
-            sum[r] = total;
-        }
-        for (size_t r = 0; r < rows->n; r++)
-            sum[r] /= total;
+        char name[32];
+        const size_t n = accumulate(rows->b + (size_t)h * rows->n, rows->n, x, sum);
         snprintf(name, sizeof name, "head %d", h);
         pe_figure_add_series(
-            figure,
-            &(pe_series){.name = name, .slot = (size_t)h, .n = rows->n - 1, .x = x + 1, .y = sum});
+            figure, &(pe_series){.name = name, .slot = (size_t)h, .n = n, .x = x, .y = sum});
     }
     pe_figure_mark_y(figure, share, "99 %");
     pe_figure_describe(figure,

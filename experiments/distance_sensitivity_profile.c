@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { PANEL_CURVES = 8, WIDTHS = 3, DISTANCES = 11 };
+enum { PANEL_CURVES = 8, WIDTHS = 3, DISTANCES = 11, DRAWN = 2048 };
 
 /* METRICS.md 1.1, computed here; base 10000, frequencies of the paper. */
 static const size_t widths[WIDTHS] = {64, 128, 512};
@@ -324,7 +324,7 @@ static void draw_widths(const distance_subject *d, pe_section *section, double *
         figure,
         &(pe_series){.name = "log law", .look = PE_LOOK_REFERENCE, .n = n - 1, .x = x, .y = y});
     pe_figure_describe(figure,
-                       "Normalised kernel of three widths against distance up to 10000 on a "
+                       "Normalised kernel of three widths against distance up to 2048 on a "
                        "logarithmic axis, with the limit of large width and the log law.",
                        "All widths follow the straight grey logarithm; narrow codes leave it "
                        "first, in ripples.");
@@ -358,7 +358,7 @@ static pe_status show_widths(distance_run *run, pe_section *section, pe_error *e
         if (status == PE_OK) {
             write_widths(sheet, d, G);
             if (d == run->cosine)
-                draw_widths(d, section, G, n, block + 3 * n, block + 4 * n, err);
+                draw_widths(d, section, G, DRAWN + 1, block + 3 * n, block + 4 * n, err);
         } else if (distance_tolerable(status)) {
             pe_section_not_applicable(section, d->id, own.text);
             status = PE_OK;

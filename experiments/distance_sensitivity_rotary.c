@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { WIDTH = 128, REACH = 4097, LISTED = 13, NEAR = 10, FAR = 1000 };
+enum { WIDTH = 128, REACH = 4097, DRAWN = 2048, LISTED = 13, NEAR = 10, FAR = 1000 };
 
 /* METRICS.md 1.5, computed here; d = 128, base 10000. */
 static const struct {
@@ -198,7 +198,7 @@ static void draw_subject(pe_section *section, const distance_subject *d, rotary_
         far, FAR);
     pe_figure_x(figure, "distance r (tokens)", PE_LOG10);
     pe_figure_y(figure, "logit / (|q| |k|)", PE_LINEAR);
-    const size_t n = REACH - 1;
+    const size_t n = DRAWN;
     pe_figure_add_series(figure, &(pe_series){.name = "bound / its start",
                                               .look = PE_LOOK_REFERENCE,
                                               .n = n,
@@ -225,7 +225,7 @@ static void draw_subject(pe_section *section, const distance_subject *d, rotary_
              start, floor(1 / c->worst));
     pe_figure_describe(figure,
                        "Decay bound over its start, logit of all-ones vectors, and mean and spread "
-                       "of random logits against distance up to 4096, one head of width 128.",
+                       "of random logits against distance up to 2048, one head of width 128.",
                        caption);
     pe_section_figure(section, figure);
 }

@@ -54,27 +54,28 @@ static void dot_with_first(const double *first, const double *rows, size_t n, si
 
 enum { BLOCK = 512 };
 
-/* In blocks, so that no table of all positions is held. */
+/* In blocks, so that no table of all positions is held; coordinates in one go, because a map of
+ * positions may look at the whole sequence. */
 static pe_status curve_of_codes(pe_instance *instance, uint64_t seed, size_t n, double *G,
                                 pe_error *err)
 {
-    const size_t width = (size_t)instance->info.embed_width;
+    const size_t width = (size_t)instance->info.embed_width, axes = (size_t)instance->dims.axes;
+    double *coord = pe_allocate(n * axes, sizeof *coord, "coordinates", err);
+    if (!coord)
+        return PE_MEMORY;
+    const pe_places_request request = {.n = (int64_t)n, .seed = seed};
     pe_wide first = {0}, rows = {0};
-    double coord[BLOCK * PE_MAX_AXES];
-    pe_status status = PE_OK;
+    pe_status status = pe_instance_coordinates(instance, NULL, &request, coord, err);
     for (size_t from = 0; status == PE_OK && from < n; from += BLOCK) {
         const size_t count = n - from < BLOCK ? n - from : BLOCK;
-        const pe_places_request request = {
-            .n = (int64_t)count, .start = (int64_t)from, .seed = seed};
-        status = pe_instance_coordinates(instance, NULL, &request, coord, err);
-        if (status == PE_OK)
-            status = pe_instance_codes(instance, PE_DOUBLE, (int64_t)count, coord,
-                                       from ? &rows : &first, err);
+        status = pe_instance_codes(instance, PE_DOUBLE, (int64_t)count, coord + from * axes,
+                                   from ? &rows : &first, err);
         if (status == PE_OK)
             dot_with_first(first.hi, from ? rows.hi : first.hi, count, width, G + from);
         pe_wide_release(&rows);
     }
     pe_wide_release(&first);
+    pe_release(coord);
     return status;
 }
 

@@ -110,6 +110,17 @@ static void another_base_and_rule_are_judged_by_their_own_closed_form(void)
     pe_result_release(r);
 }
 
+static void a_position_map_that_looks_at_the_whole_sequence_keeps_the_kernel(void)
+{
+    static const pe_setting settings[] = {{"normalize", "true"}};
+    pe_result *r;
+    pe_error err = {0};
+    CU_ASSERT_EQUAL_FATAL(run_on("cape", settings, 1, 40, 8, &r, &err), PE_OK);
+    CU_ASSERT_EQUAL(pe_result_count(r, PE_VERDICT_FAIL), 0);
+    PE_NEAR("first negative", value(r, "cape", "g < 0 at, d = 64"), 725, 0);
+    pe_result_release(r);
+}
+
 static void a_kernel_that_is_almost_the_declared_one_fails(void)
 {
     static const pe_setting settings[] = {{"freq_scale", "1.001"}}; /* base stays 10000 */
@@ -218,6 +229,7 @@ static void a_failed_allocation_anywhere_is_reported_and_nothing_leaks(void)
 
 PE_TEST_MAIN("program: distance sensitivity", PE_TEST(all_variants_pass_at_the_size_of_the_tables),
              PE_TEST(another_base_and_rule_are_judged_by_their_own_closed_form),
+             PE_TEST(a_position_map_that_looks_at_the_whole_sequence_keeps_the_kernel),
              PE_TEST(a_kernel_that_is_almost_the_declared_one_fails),
              PE_TEST(a_plainly_different_kernel_is_a_note),
              PE_TEST(every_variant_alone_gives_a_sound_report),
