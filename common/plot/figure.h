@@ -115,6 +115,9 @@ pe_status pe_figure_check(const pe_figure *figure, pe_error *err);
 pe_status pe_figure_script(const pe_figure *figure, pe_picture kind, pe_buffer *script,
                            pe_error *err);
 
+/* Width of PNG pictures from now on, in pixels (the height is 9/16 of it); 1920 at first. */
+void pe_figure_set_png_width(int pixels);
+
 /* The picture, appended to *picture. PE_TOOL as in gnuplot.h; heat maps in ASCII need no gnuplot.
  */
 pe_status pe_figure_render(const pe_figure *figure, pe_picture kind, pe_buffer *picture,

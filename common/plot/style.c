@@ -2,6 +2,9 @@
  * protan-, deuter- and tritanopia no two of them come closer than dE = 16. Dash and point differ as
  * well, for grey printers. The diverging and sequential palettes have even steps of lightness. */
 #include "plot/style.h"
+#include "plot/figure.h"
+
+#include <stdio.h>
 
 const char pe_style_commands[] =
     "set encoding utf8\n"
@@ -13,7 +16,26 @@ const char pe_style_commands[] =
     "set cbtics scale 0.4 noenhanced textcolor rgb '" PE_INK "'\n"
     "unset key\n";
 
-/* pngcairo counts in points, svg in pixels: 15 pt here are 20 px there. */
+static int png_width = 1920;
+
+void pe_figure_set_png_width(int pixels)
+{
+    png_width = pixels;
+}
+
+/* pngcairo counts in points, svg in pixels: 15 pt here are 20 px there. Everything grows with the
+ * width, so that a small picture is the large one seen from afar. */
+static const char *png_terminal(void)
+{
+    static char text[256];
+    const double scale = png_width / 1280.0;
+    snprintf(text, sizeof text,
+             "set terminal pngcairo size %d,%d noenhanced background '#ffffff' "
+             "font 'DejaVu Sans,15' fontscale %g linewidth %g pointscale %g\n",
+             png_width, png_width * 9 / 16, scale, scale, scale);
+    return text;
+}
+
 const char *pe_style_terminal(pe_picture kind)
 {
     switch (kind) {
@@ -21,8 +43,7 @@ const char *pe_style_terminal(pe_picture kind)
         return "set terminal svg size 1280,720 noenhanced dynamic background '#ffffff' "
                "font 'DejaVu Sans,20'\n";
     case PE_PNG:
-        return "set terminal pngcairo size 1920,1080 noenhanced background '#ffffff' "
-               "font 'DejaVu Sans,15' fontscale 1.5 linewidth 1.5 pointscale 1.5\n";
+        return png_terminal();
     case PE_ASCII:
         break;
     }

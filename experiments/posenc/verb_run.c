@@ -21,6 +21,8 @@ static const pe_cli_option options[] = {
      "folder that gets one folder per experiment and an index"},
     {"plot", 0, PE_CLI_CHOICE, "all|svg|png|ascii|none", "all", 0, 0, false,
      "pictures to make; all is SVG and PNG, ascii draws on the terminal"},
+    {"png-width", 0, PE_CLI_INT, "W", "1920", 320, 3840, false,
+     "width of PNG pictures, in pixels; the height is 9/16 of it"},
     {"length", 'L', PE_CLI_INT, "T", "128", 8, 4096, false, "tokens in a sequence"},
     {"heads", 0, PE_CLI_INT, "H", "4", 1, 256, false, "attention heads"},
     {"head-dim", 0, PE_CLI_INT, "D", "32", 1, 1024, false,
@@ -288,6 +290,7 @@ static pe_status run_verb(const pe_cli *cli, pe_error *err)
         count++;
     }
     pe_analysis_start();
+    pe_figure_set_png_width((int)pe_cli_int(cli, "png-width"));
     chosen variants = {0};
     pe_status status = read_variants(cli, &variants, err);
     pe_lab lab = {0};
