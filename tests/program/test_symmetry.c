@@ -1,0 +1,131 @@
+/* The experiment `symmetry` as a whole: the measures themselves are tested in tests/analysis. */
+#include "analysis/start.h"
+#include "base/memory.h"
+#include "lab/lab.h"
+#include "registry/registry.h"
+#include "report/report.h"
+#include "testing.h"
+
+#include <string.h>
+
+static const pe_lab_size small = {.length = 32,
+                                  .heads = 2,
+                                  .head_dim = 8,
+                                  .draws = 4,
+                                  .seed = 3,
+                                  .text = POSENC_SOURCE_DIR "/LICENSE",
+                                  .quick = true};
+
+static const pe_experiment *find(const char *id)
+{
+    for (size_t i = 0; pe_experiments[i]; i++)
+        if (strcmp(pe_experiments[i]->id, id) == 0)
+            return pe_experiments[i];
+    return NULL;
+}
+
+static pe_status run(const pe_lab_choice *choices, int count, pe_status (*check)(pe_error *),
+                     pe_result **result, pe_error *err)
+{
+    const pe_experiment *experiment = find("symmetry");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(experiment);
+    pe_lab lab;
+    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &small, choices, count, err), PE_OK);
+    lab.check = check;
+    *result = pe_result_new(experiment->id, experiment->title, experiment->question, err);
+    pe_status status = experiment->run(&lab, *result, err);
+    pe_lab_close(&lab);
+    return status;
+}
+
+static void every_variant_passes_at_a_small_size(void)
+{
+    pe_result *result;
+    pe_error err = {0};
+    CU_ASSERT_EQUAL_FATAL(run(NULL, 0, NULL, &result, &err), PE_OK);
+    CU_ASSERT_EQUAL(pe_result_check(result, &err), PE_OK);
+    CU_ASSERT_EQUAL(pe_result_count(result, PE_VERDICT_FAIL), 0);
+    CU_ASSERT_TRUE(pe_result_count(result, PE_VERDICT_PASS) > 50);
+    pe_result_release(result);
+}
+
+static void the_same_seed_gives_the_same_bytes(void)
+{
+    pe_buffer text[2] = {{0}, {0}};
+    for (int r = 0; r < 2; r++) {
+        pe_result *result;
+        pe_error err = {0};
+        CU_ASSERT_EQUAL_FATAL(run(NULL, 0, NULL, &result, &err), PE_OK);
+        CU_ASSERT_EQUAL(pe_report_json(result, &text[r], &err), PE_OK);
+        pe_result_release(result);
+    }
+    CU_ASSERT_EQUAL(text[0].size, text[1].size);
+    CU_ASSERT_EQUAL(memcmp(text[0].bytes, text[1].bytes, text[0].size), 0);
+    pe_buffer_release(&text[0]);
+    pe_buffer_release(&text[1]);
+}
+
+/* A variant with codes whose setup also claims what cannot be true of codes. */
+static const pe_variant *honest;
+static bool boast(pe_setup *s)
+{
+    const bool fits = honest->setup(s);
+    s->claims |= PE_CLAIM_TRANSLATION_INVARIANT;
+    return fits;
+}
+
+static const pe_variant *first_random_table(void)
+{
+    const pe_dims dims = {.heads = 2, .head_dim = 8, .max_len = 32};
+    for (size_t v = 0; v < pe_registry_count(); v++) {
+        pe_instance *instance = NULL;
+        if (pe_instance_create(pe_registry_at(v), &dims, NULL, 0, 1, &instance, NULL) != PE_OK)
+            continue;
+        const bool wanted = instance->info.embed_width > 0 && instance->info.param_count > 0 &&
+                            !instance->info.param[0].frozen;
+        pe_instance_release(instance);
+        if (wanted)
+            return pe_registry_at(v);
+    }
+    return NULL;
+}
+
+static void a_false_claim_is_reported_and_not_believed(void)
+{
+    honest = first_random_table();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(honest);
+    pe_variant boaster = *honest;
+    boaster.setup = boast;
+    const pe_lab_choice choice = {.variant = &boaster};
+    pe_result *result;
+    pe_error err = {0};
+    CU_ASSERT_EQUAL_FATAL(run(&choice, 1, NULL, &result, &err), PE_OK);
+    CU_ASSERT_TRUE(pe_result_count(result, PE_VERDICT_FAIL) >= 2); /* S1, and the claims matrix */
+    pe_result_release(result);
+}
+
+static pe_status interrupted(pe_error *err)
+{
+    return pe_fail(err, PE_INTERRUPTED, "interrupted");
+}
+
+static void an_interrupted_run_ends_and_leaks_nothing(void)
+{
+    const long before = pe_live_blocks();
+    pe_result *result;
+    pe_error err = {0};
+    CU_ASSERT_EQUAL(run(NULL, 0, interrupted, &result, &err), PE_INTERRUPTED);
+    pe_result_release(result);
+    CU_ASSERT_EQUAL(pe_live_blocks(), before);
+}
+
+int main(int argc, char **argv)
+{
+    static const pe_test tests[] = {PE_TEST(every_variant_passes_at_a_small_size),
+                                    PE_TEST(the_same_seed_gives_the_same_bytes),
+                                    PE_TEST(a_false_claim_is_reported_and_not_believed),
+                                    PE_TEST(an_interrupted_run_ends_and_leaks_nothing)};
+    pe_analysis_start();
+    pe_registry_start();
+    return pe_run_tests("program: symmetry", tests, sizeof tests / sizeof tests[0], argc, argv);
+}
