@@ -130,3 +130,15 @@ pe_status pe_report_text(const pe_result *r, pe_buffer *out, pe_error *err)
     }
     return pe_buffer_check(out, "text", err);
 }
+
+pe_status pe_report_drawn(const pe_result *r, pe_buffer *out, pe_error *err)
+{
+    pe_status status = pe_result_check(r, err);
+    for (size_t s = 0; status == PE_OK && s < r->sections; s++)
+        for (size_t b = 0; status == PE_OK && b < r->section[s]->blocks; b++)
+            if (r->section[s]->block[b].kind == PE_BLOCK_FIGURE) {
+                status = pe_figure_render(r->section[s]->block[b].figure, PE_ASCII, out, err);
+                pe_buffer_text(out, "\n");
+            }
+    return status == PE_OK ? pe_buffer_check(out, "drawings", err) : status;
+}

@@ -63,6 +63,9 @@ pe_status pe_picture_shelf_fill(const pe_result *result, unsigned pictures, pe_p
 void pe_picture_shelf_release(pe_picture_shelf *shelf);
 const pe_buffer *pe_picture_find(const pe_picture_shelf *shelf, const char *id, pe_picture kind);
 
+/* All figures drawn with characters, for a terminal. PE_TOOL as in plot/gnuplot.h. */
+pe_status pe_report_drawn(const pe_result *result, pe_buffer *out, pe_error *err);
+
 /* The single writers, into memory. */
 pe_status pe_report_json(const pe_result *result, pe_buffer *out, pe_error *err);
 pe_status pe_report_notebook(const pe_result *result, const pe_picture_shelf *pictures,

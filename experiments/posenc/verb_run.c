@@ -9,6 +9,7 @@
 #include "cli/signals.h"
 #include "cli/version.h"
 #include "core/lent.h"
+#include "io/output.h"
 #include "lab/lab.h"
 #include "registry/registry.h"
 #include "report/report.h"
@@ -191,16 +192,18 @@ static void show_progress(void *context, const char *what, double share)
     pe_progress_step(progress, (size_t)(1000 * share));
 }
 
+enum { PLOT_ALL, PLOT_SVG, PLOT_PNG, PLOT_ASCII, PLOT_NONE };
+
 static unsigned formats_of(const pe_cli *cli)
 {
     const unsigned data = PE_REPORT_CSV | PE_REPORT_JSON;
     const unsigned pages = PE_REPORT_NOTEBOOK | PE_REPORT_PAGE;
     switch (pe_cli_choice(cli, "plot")) {
-    case 0:
+    case PLOT_ALL:
         return PE_REPORT_ALL;
-    case 1:
+    case PLOT_SVG:
         return data | pages | PE_REPORT_SVG;
-    case 2:
+    case PLOT_PNG:
         return data | pages | PE_REPORT_PNG;
     default:
         return data | pages;
@@ -214,6 +217,8 @@ static pe_status print_result(const pe_cli *cli, const pe_result *result, pe_err
     pe_buffer text = {0};
     pe_status status = pe_cli_flag(cli, "json") ? pe_report_json(result, &text, err)
                                                 : pe_report_text(result, &text, err);
+    if (status == PE_OK && pe_cli_choice(cli, "plot") == PLOT_ASCII && !pe_cli_flag(cli, "json"))
+        status = pe_report_drawn(result, &text, err);
     if (status == PE_OK)
         fwrite(text.bytes, 1, text.size, stdout);
     pe_buffer_release(&text);
@@ -293,6 +298,8 @@ static pe_status run_verb(const pe_cli *cli, pe_error *err)
     pe_figure_set_png_width((int)pe_cli_int(cli, "png-width"));
     chosen variants = {0};
     pe_status status = read_variants(cli, &variants, err);
+    if (status == PE_OK && !pe_cli_flag(cli, "dry-run"))
+        status = pe_output_folder(pe_cli_text(cli, "out"), err); /* before the work, not after it */
     pe_lab lab = {0};
     const pe_lab_size size = size_of(cli);
     if (status == PE_OK)

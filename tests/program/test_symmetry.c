@@ -46,6 +46,10 @@ static void every_variant_passes_at_a_small_size(void)
     CU_ASSERT_EQUAL(pe_result_check(result, &err), PE_OK);
     CU_ASSERT_EQUAL(pe_result_count(result, PE_VERDICT_FAIL), 0);
     CU_ASSERT_TRUE(pe_result_count(result, PE_VERDICT_PASS) > 50);
+    pe_buffer drawn = {0};
+    CU_ASSERT_EQUAL(pe_report_drawn(result, &drawn, &err), PE_OK);
+    PE_CONTAINS(drawn.bytes, "relative, odd"); /* a panel's name: the figures are there */
+    pe_buffer_release(&drawn);
     pe_result_release(result);
 }
 
