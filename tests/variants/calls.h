@@ -137,6 +137,16 @@ static inline bool lab_setup(lab *l)
     return true;
 }
 
+/* Options and dims point into the lab itself; after it was returned by value they must follow. */
+static inline void lab_follow(lab *l)
+{
+    for (int i = 0; i < l->variant->option_count; i++)
+        if (l->variant->options[i].kind != PE_LIST)
+            l->opt[i].x = &l->number[i];
+    l->info.dims = &l->dims;
+    l->info.opt = l->opt;
+}
+
 static inline int lab_param(const lab *l, const char *name)
 {
     for (int p = 0; p < l->info.param_count; p++)
@@ -254,6 +264,7 @@ static inline pe_call PE(lab_call)(lab *l)
 {
     static const pe_lent lent = {.gemm = PE(lab_gemm), .round = PE(lab_round)};
     const pe_real **w = lab_keep(PE_MAX_PARAMS, sizeof *w);
+    lab_follow(l);
     for (int p = 0; p < l->info.param_count; p++) {
         size_t count = 1;
         for (int r = 0; r < l->info.param[p].rank; r++)
