@@ -10,7 +10,7 @@ static void try_it(precision_run *run)
 {
     const pe_lab *lab = run->lab;
     pe_section *section = pe_result_section(run->result, "Try it");
-    precision_say(section, "The numbers above come from these commands, with other settings.");
+    pe_say(section, "The numbers above come from these commands, with other settings.");
     static const char *const smaller[] = {"run", "numerical_precision", "--quick", "--plot", "svg"};
     pe_section_try(section, "The same, with fewer positions", 5, smaller);
     for (int s = 0; s < lab->subject_count; s++) {
@@ -21,8 +21,8 @@ static void try_it(precision_run *run)
         const char *const table[] = {
             "table",       subject->variant->id, "--width", "4",       "--positions-list",
             "15936,15962", "--precision",        "f32",     "--dtype", "bf16"};
-        pe_section_try(section, "Two positions that are one position in bf16, in their own rows",
-                       10, table);
+        pe_section_try(section, "What two positions that are one in bf16 ought to look like", 10,
+                       table);
         break;
     }
 }
@@ -38,9 +38,8 @@ static void say_finding(precision_run *run)
                                 run->weight_float, run->weight_bf16);
     if (run->weight_far_worst && run->weight_bf16_far > 2 * run->weight_bf16)
         used += (size_t)snprintf(text + used, sizeof text - used,
-                                 "but with positions held in bf16, %.0f tokens on, %.0f %% moves "
-                                 "(%s). ",
-                                 run->far, 100 * run->weight_bf16_far, run->weight_far_worst);
+                                 "but %.0f tokens on, all in bf16, %.0f %% moves (%s). ", run->far,
+                                 100 * run->weight_bf16_far, run->weight_far_worst);
     snprintf(text + used, sizeof text - used,
              "Store positions and phases wide; the finished table may be narrow. That exp-log "
              "frequencies are more accurate is false: %.0f times less.",
@@ -57,9 +56,10 @@ static pe_status run_experiment(pe_lab *lab, pe_result *result, pe_error *err)
     };
     precision_run run = {.lab = lab,
                          .result = result,
-                         .growth_low = INFINITY,
-                         .growth_high = -INFINITY,
+                         .growth_low = HUGE_VAL,
+                         .growth_high = -HUGE_VAL,
                          .constant_share = (double)NAN,
+                         .stored_share = (double)NAN,
                          .growing_share = (double)NAN};
     pe_status status = PE_OK;
     for (size_t i = 0; status == PE_OK && i < sizeof sections / sizeof sections[0]; i++)

@@ -4,17 +4,20 @@
 #define NUMERICAL_PRECISION_H
 
 #include "lab/lab.h"
+#include "lab/words.h"
 #include "numbers/format.h"
 
 /* Numbers that one section finds and another one (or the finding) quotes. NaN until found. */
 typedef struct precision_run {
     pe_lab *lab;
     pe_result *result;
-    int growing;                      /* subjects whose float error grows in proportion to L */
+    int growing;                      /* quantities whose float error grows in proportion to L */
     double growth_low, growth_high;   /* their exponents */
     double worst_table;               /* P6: largest cosine error of the published fp16 table */
     double constant_share;            /* P7: q and k in bf16, mean over the shifts */
+    double stored_share;              /* P7: finished cos, sin, q, k in bf16, largest shift */
     double growing_share;             /* P7: all in bf16 at the largest shift */
+    double weight_float_far;          /* float, sequence starting far away */
     double weight_float, weight_bf16; /* section 8: largest total variation over subjects */
     const char *weight_worst;         /* title of the subject with that bf16 value */
     double weight_bf16_far;           /* the same, sequence starting far away */
@@ -81,8 +84,6 @@ enum {
 /* ---- saying and judging (numerical_precision_words.c) ---- */
 
 enum { PRECISION_TEXT = 1200 };
-void precision_say(pe_section *section, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 
 /* What is judged: expected and its source may be absent (NaN, NULL). */
 typedef struct precision_check {
@@ -92,7 +93,11 @@ typedef struct precision_check {
 } precision_check;
 void precision_within(pe_section *section, const precision_check *check, double tolerance);
 void precision_factor(pe_section *section, const precision_check *check, double factor);
-void precision_at_most(pe_section *section, const precision_check *check); /* value <= expected */
+void precision_at_most(pe_section *section, const precision_check *check);  /* value <= expected */
+void precision_at_least(pe_section *section, const precision_check *check); /* value >= expected */
+/* A measured number without an expected one; NaN: "not applicable", for which `because` must say
+ * why.
+ */
 void precision_info(pe_section *section, const precision_check *check);
 
 #endif

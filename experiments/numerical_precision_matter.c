@@ -104,74 +104,53 @@ static bool is_finite(const change *c)
     return isfinite(c->of[0]) && isfinite(c->of[1]) && isfinite(c->of[2]);
 }
 
-/* ---- all draws ---- */
+/* ---- one draw ---- */
 
-typedef struct references {
-    int draws;
-    pe_attended *of[MATTER_CONTENTS]; /* (draws) each, owned */
-} references;
+/* Two instances with the parameters of this draw: one left exact, one that is rounded. */
+typedef struct pair {
+    pe_instance *exact, *rounded;
+} pair;
 
-static void release_references(references *r)
+static void close_pair(pair *p)
 {
-    for (int c = 0; c < MATTER_CONTENTS; c++) {
-        for (int d = 0; r->of[c] && d < r->draws; d++)
-            pe_attended_release(&r->of[c][d]);
-        pe_release(r->of[c]);
-    }
+    pe_instance_release(p->exact);
+    pe_instance_release(p->rounded);
+    *p = (pair){0};
 }
 
-static pe_status make_references(const pe_lab *lab, pe_instance *instance, references *r,
-                                 pe_error *err)
+static pe_status open_pair(const pe_lab *lab, const pe_subject *subject, int draw, pair *p,
+                           pe_error *err)
 {
-    pe_status status = PE_OK;
-    *r = (references){.draws = lab->size.draws};
-    for (int c = 0; c < MATTER_CONTENTS; c++)
-        if (!(r->of[c] = pe_allocate((size_t)r->draws, sizeof *r->of[c], "references", err)))
-            return PE_MEMORY;
-    for (int c = 0; c < MATTER_CONTENTS; c++)
-        for (int d = 0; status == PE_OK && d < r->draws; d++) {
-            status = run_layer(lab, instance, PE_QUADRUPLE, c, d, 0, &r->of[c][d], err);
-            if (status == PE_OK && lab->check)
-                status = lab->check(err);
-        }
+    const uint64_t seed = lab->size.seed + (uint64_t)draw;
+    const int64_t most = lab->size.length;
+    const pe_dims dims = {.heads = MATTER_HEADS,
+                          .head_dim = MATTER_WIDTH,
+                          .model_dim = MATTER_HEADS * MATTER_WIDTH,
+                          .max_len = most > MATTER_TOKENS ? most : MATTER_TOKENS};
+    *p = (pair){0};
+    pe_status status = precision_with(subject, &dims, seed, NULL, NULL, &p->exact, err);
+    if (status == PE_OK)
+        status = precision_with(subject, &dims, seed, NULL, NULL, &p->rounded, err);
+    if (status == PE_OK && !p->exact->has_quad)
+        status = pe_fail(err, PE_USAGE, "its module has another quad type: no judge");
+    if (status != PE_OK)
+        close_pair(p);
     return status;
 }
 
-static pe_status summarise(const double *x, int draws, pe_interval *interval, pe_error *err)
+/* The change that a way makes, against a run that is given. */
+static pe_status change_by(const pe_lab *lab, pe_instance *rounded, matter_way way, int content,
+                           int draw, int64_t shift, const pe_attended *want, change *c,
+                           pe_error *err)
 {
-    return pe_mean_interval(x, (size_t)draws, 0.95, interval, err);
-}
-
-/* One way, one content: interval of each measure over the draws. */
-static pe_status over_draws(const pe_lab *lab, pe_instance *instance, const references *r,
-                            matter_way way, int content, double *column, matter_found *found,
-                            pe_error *err)
-{
-    const int draws = r->draws;
-    pe_status status = PE_OK;
-    for (int d = 0; status == PE_OK && d < draws; d++) {
-        pe_attended got = {0};
-        status = run_layer(lab, instance, ways[way].precision, content, d, 0, &got, err);
-        if (status == PE_OK) {
-            const change c = compare(&got, &r->of[content][d]);
-            found->not_finite[content][way] += !is_finite(&c);
-            for (int m = 0; m < MATTER_MEASURES; m++)
-                column[m * draws + d] = c.of[m];
-            for (int i = 0; content == MATTER_TEXT && i < MATTER_TOKENS; i++)
-                found->by_query[way][i] += c.row[i] / draws;
-        }
-        pe_attended_release(&got);
-    }
-    for (int m = 0; status == PE_OK && m < MATTER_MEASURES; m++) {
-        pe_interval *interval = &found->of[content][way][m];
-        *interval = (pe_interval){.centre = (double)NAN, .low = (double)NAN, .high = (double)NAN};
-        if (!found->not_finite[content][way])
-            status = summarise(column + m * draws, draws, interval, err);
-    }
+    pe_attended got = {0};
+    pe_status status =
+        run_layer(lab, rounded, ways[way].precision, content, draw, shift, &got, err);
+    if (status == PE_OK)
+        *c = compare(&got, want);
+    pe_attended_release(&got);
     return status;
 }
-
-/* ---- further along the sequence, and place by place ---- */
 
 static bool reachable(const pe_instance *instance, double last)
 {
@@ -179,101 +158,155 @@ static bool reachable(const pe_instance *instance, double last)
     return (s->min_coord == 0 && s->max_coord == 0) || last <= s->max_coord;
 }
 
-static pe_status over_starts(const pe_lab *lab, pe_instance *exact, pe_instance *instance,
-                             matter_way way, matter_found *found, pe_error *err)
+/* The rounded instance is set to the way already. Every start here is judged by double. */
+static pe_status over_starts(const pe_lab *lab, const pair *p, matter_way way, int draw,
+                             matter_found *found, pe_error *err)
 {
     pe_status status = PE_OK;
-    const int draws = MATTER_FAR_DRAWS;
     for (int s = 0; status == PE_OK && s < MATTER_STARTS; s++) {
-        found->by_start[way][s] = reachable(exact, matter_end[s]) ? 0 : (double)NAN;
-        for (int d = 0; status == PE_OK && d < draws && !isnan(found->by_start[way][s]); d++) {
-            pe_attended want = {0}, got = {0};
-            const int64_t shift = (int64_t)matter_start[s];
-            status = run_layer(lab, exact, PE_DOUBLE, MATTER_TEXT, d, shift, &want, err);
-            if (status == PE_OK)
-                status =
-                    run_layer(lab, instance, ways[way].precision, MATTER_TEXT, d, shift, &got, err);
-            if (status == PE_OK)
-                found->by_start[way][s] += compare(&got, &want).of[MATTER_WEIGHTS] / draws;
-            pe_attended_release(&want);
-            pe_attended_release(&got);
+        pe_attended want = {0};
+        change c;
+        if (!reachable(p->exact, matter_end[s])) {
+            found->by_start[way][s] = (double)NAN;
+            continue;
         }
+        const int64_t shift = (int64_t)matter_start[s];
+        status = run_layer(lab, p->exact, PE_DOUBLE, MATTER_TEXT, draw, shift, &want, err);
+        if (status == PE_OK)
+            status = change_by(lab, p->rounded, way, MATTER_TEXT, draw, shift, &want, &c, err);
+        if (status == PE_OK)
+            found->by_start[way][s] += c.of[MATTER_WEIGHTS] / found->far_draws;
+        pe_attended_release(&want);
     }
     return status;
 }
 
-static pe_status over_places(const pe_lab *lab, pe_instance *instance, const references *r,
+static pe_status over_places(const pe_lab *lab, const pair *p, int draw, const pe_attended *want,
                              matter_found *found, pe_error *err)
 {
     pe_status status = PE_OK;
-    const int draws = r->draws < MATTER_FAR_DRAWS ? r->draws : MATTER_FAR_DRAWS;
     for (int place = 0; status == PE_OK && place < PE_PLACE_COUNT; place++) {
-        status = precision_set_formats(instance, 1u << place, PE_BF16, err);
-        for (int d = 0; status == PE_OK && d < draws; d++) {
-            pe_attended got = {0};
-            status = run_layer(lab, instance, PE_FLOAT, MATTER_TEXT, d, 0, &got, err);
-            if (status == PE_OK)
-                found->by_place[place] +=
-                    compare(&got, &r->of[MATTER_TEXT][d]).of[MATTER_WEIGHTS] / draws;
-            pe_attended_release(&got);
-        }
+        change c;
+        status = precision_set_formats(p->rounded, 1u << place, PE_BF16, err);
+        if (status == PE_OK)
+            status = change_by(lab, p->rounded, MATTER_FLOAT, MATTER_TEXT, draw, 0, want, &c, err);
+        if (status == PE_OK)
+            found->by_place[place] += c.of[MATTER_WEIGHTS] / found->far_draws;
     }
     return status;
 }
 
-static pe_status measure_all(const pe_lab *lab, pe_instance *exact, pe_instance *instance,
-                             matter_found *found, pe_error *err)
+/* column: [content][way][measure][draw] */
+static double *cell(double *column, int draws, int content, int way, int measure)
 {
-    references r = {0};
-    double *column =
-        pe_allocate((size_t)lab->size.draws * MATTER_MEASURES, sizeof *column, "changes", err);
-    pe_status status = column ? make_references(lab, exact, &r, err) : PE_MEMORY;
+    return column + ((content * MATTER_WAYS + way) * MATTER_MEASURES + measure) * draws;
+}
+
+/* One way of a draw on both contents; the rounded instance is set to the way already. */
+static pe_status both_contents(const pe_lab *lab, const pair *p, matter_way way, int draw,
+                               const pe_attended *want, double *column, matter_found *found,
+                               pe_error *err)
+{
+    pe_status status = PE_OK;
+    for (int c = 0; status == PE_OK && c < MATTER_CONTENTS; c++) {
+        change x;
+        status = change_by(lab, p->rounded, way, c, draw, 0, &want[c], &x, err);
+        if (status != PE_OK)
+            break;
+        found->not_finite[c][way] += !is_finite(&x);
+        for (int m = 0; m < MATTER_MEASURES; m++)
+            cell(column, found->draws, c, (int)way, m)[draw] = x.of[m];
+        for (int i = 0; c == MATTER_TEXT && i < MATTER_TOKENS; i++)
+            found->by_query[way][i] += x.row[i] / found->draws;
+    }
+    return status;
+}
+
+static pe_status one_draw(const pe_lab *lab, const pair *p, int draw, double *column,
+                          matter_found *found, pe_error *err)
+{
+    const bool further = draw < found->far_draws;
+    pe_attended want[MATTER_CONTENTS] = {0};
+    pe_status status = PE_OK;
+    for (int c = 0; status == PE_OK && c < MATTER_CONTENTS; c++)
+        status = run_layer(lab, p->exact, PE_QUADRUPLE, c, draw, 0, &want[c], err);
     for (int w = 0; status == PE_OK && w < MATTER_WAYS; w++) {
-        status = precision_set_formats(instance, ways[w].places, ways[w].format, err);
-        for (int c = 0; status == PE_OK && c < MATTER_CONTENTS; c++)
-            status = over_draws(lab, instance, &r, (matter_way)w, c, column, found, err);
-        if (status == PE_OK && w != MATTER_DOUBLE)
-            status = over_starts(lab, exact, instance, (matter_way)w, found, err);
+        status = precision_set_formats(p->rounded, ways[w].places, ways[w].format, err);
+        if (status == PE_OK)
+            status = both_contents(lab, p, (matter_way)w, draw, want, column, found, err);
+        if (status == PE_OK && further && w != MATTER_DOUBLE)
+            status = over_starts(lab, p, (matter_way)w, draw, found, err);
+    }
+    if (status == PE_OK && further)
+        status = over_places(lab, p, draw, &want[MATTER_TEXT], found, err);
+    for (int c = 0; c < MATTER_CONTENTS; c++)
+        pe_attended_release(&want[c]);
+    return status;
+}
+
+/* ---- all draws ---- */
+
+static pe_status summarise(double *column, matter_found *found, pe_error *err)
+{
+    pe_status status = PE_OK;
+    for (int c = 0; c < MATTER_CONTENTS; c++)
+        for (int w = 0; w < MATTER_WAYS; w++)
+            for (int m = 0; status == PE_OK && m < MATTER_MEASURES; m++) {
+                pe_interval *of = &found->of[c][w][m];
+                *of = (pe_interval){.centre = (double)NAN, .low = (double)NAN, .high = (double)NAN};
+                if (!found->not_finite[c][w])
+                    status = pe_mean_interval(cell(column, found->draws, c, w, m),
+                                              (size_t)found->draws, 0.95, of, err);
+            }
+    return status;
+}
+
+static pe_status all_draws(const pe_lab *lab, const pe_subject *subject, matter_found *found,
+                           pe_error *err)
+{
+    const size_t cells = (size_t)MATTER_CONTENTS * MATTER_WAYS * MATTER_MEASURES;
+    double *column = pe_allocate(cells * (size_t)found->draws, sizeof *column, "changes", err);
+    pe_status status = column ? PE_OK : PE_MEMORY;
+    for (int d = 0; status == PE_OK && d < found->draws; d++) {
+        pair p;
+        status = open_pair(lab, subject, d, &p, err);
+        if (status == PE_OK)
+            status = one_draw(lab, &p, d, column, found, err);
+        close_pair(&p);
+        if (status == PE_OK && lab->check)
+            status = lab->check(err);
     }
     if (status == PE_OK)
-        status = over_places(lab, instance, &r, found, err);
-    release_references(&r);
+        status = summarise(column, found, err);
     pe_release(column);
     return status;
 }
 
+/* A variant that refuses this size is not applicable, and says why; that is no failure. */
 pe_status matter_measure(const pe_lab *lab, const pe_subject *subject, matter_found *found,
                          pe_error *err)
 {
-    const pe_dims dims = {.heads = MATTER_HEADS,
-                          .head_dim = MATTER_WIDTH,
-                          .model_dim = MATTER_HEADS * MATTER_WIDTH,
-                          .max_len =
-                              lab->size.length > MATTER_TOKENS ? lab->size.length : MATTER_TOKENS};
-    pe_instance *exact = NULL, *instance = NULL;
+    pair p = {0};
     pe_error own = {0};
-    *found = (matter_found){.subject = subject};
+    const int draws = lab->size.draws;
+    *found = (matter_found){.subject = subject,
+                            .draws = draws,
+                            .far_draws = draws < MATTER_FAR_DRAWS ? draws : MATTER_FAR_DRAWS};
     if (!subject->instance) {
         memcpy(found->because, subject->because, sizeof found->because);
         return PE_OK;
     }
-    pe_status status = precision_with(subject, &dims, lab->size.seed, NULL, NULL, &exact, &own);
-    if (status == PE_OK)
-        status = precision_with(subject, &dims, lab->size.seed, NULL, NULL, &instance, &own);
-    if (status == PE_OK && !exact->has_quad)
-        status = pe_fail(&own, PE_USAGE, "its module has another quad type: no judge");
-    if (status == PE_USAGE)
+    pe_status status = open_pair(lab, subject, 0, &p, &own);
+    close_pair(&p);
+    if (status == PE_USAGE) {
         memcpy(found->because, own.text, sizeof found->because);
-    else if (status != PE_OK) {
-        if (err)
-            *err = own;
-    } else {
-        status = measure_all(lab, exact, instance, found, err);
-        found->measured = status == PE_OK;
+        return PE_OK;
     }
-    pe_instance_release(exact);
-    pe_instance_release(instance);
-    return status == PE_USAGE && !found->measured && found->because[0] ? PE_OK : status;
+    if (status != PE_OK)
+        return pe_fail(err, status, "%s", own.text);
+    status = all_draws(lab, subject, found, err);
+    found->measured = status == PE_OK;
+    return status;
 }
 
 pe_status precision_matter(precision_run *run, pe_error *err)

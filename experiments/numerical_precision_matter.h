@@ -36,6 +36,7 @@ enum { MATTER_LOGITS, MATTER_WEIGHTS, MATTER_OUTPUT, MATTER_MEASURES };
 typedef struct matter_found {
     const pe_subject *subject;
     bool measured;
+    int draws, far_draws;        /* far_draws: of by_start and by_place */
     char because[PE_ERROR_TEXT]; /* when not */
     pe_interval of[MATTER_CONTENTS][MATTER_WAYS][MATTER_MEASURES];
     int not_finite[MATTER_CONTENTS][MATTER_WAYS]; /* draws with a NaN or infinity: no mean then */
@@ -48,6 +49,7 @@ extern const double matter_start[MATTER_STARTS];
 /* Position of the last token of a sequence from each start. */
 extern const double matter_end[MATTER_STARTS];
 
+/* Each draw has its own words, projections and parameters of the variant. */
 pe_status matter_measure(const pe_lab *lab, const pe_subject *subject, matter_found *found,
                          pe_error *err);
 pe_status matter_show(precision_run *run, const matter_found *list, pe_error *err);

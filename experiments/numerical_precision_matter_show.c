@@ -90,7 +90,7 @@ static void verdicts(pe_section *section, const matter_found *list, int count)
             pe_verdict v = pe_verdict_blank();
             snprintf(quantity, sizeof quantity, "weight moved by %s at every place, real text",
                      matter_way_name(shown[w]));
-            v.id = "P2";
+            v.id = "TV";
             v.variant = list[s].subject->variant->id;
             v.quantity = quantity;
             v.unit = "total variation";
@@ -108,27 +108,32 @@ static void verdicts(pe_section *section, const matter_found *list, int count)
 static void logit_figure(pe_section *section, const matter_found *list, int count, pe_error *err)
 {
     const char *names[PE_FIGURE_NAMES];
-    double values[PE_FIGURE_NAMES], low[MATTER_WAYS], high[MATTER_WAYS];
+    double values[PE_FIGURE_NAMES], least = HUGE_VAL, most = 0, most_float = 0;
+    const char *best = NULL, *worst = NULL;
     size_t n = 0;
     char title[300];
-    for (int w = 0; w < MATTER_WAYS; w++) {
-        low[w] = INFINITY;
-        high[w] = 0;
-    }
-    for (int s = 0; s < count && n < PE_FIGURE_NAMES; s++)
-        if (list[s].measured)
-            names[n++] = list[s].subject->variant->title;
-    for (int s = 0; s < count; s++)
-        for (int w = 0; list[s].measured && w < MATTER_WAYS; w++) {
-            const double x = list[s].of[MATTER_RANDOM][w][MATTER_LOGITS].centre;
-            low[w] = fmin(low[w], x);
-            high[w] = fmax(high[w], x);
+    for (int s = 0; s < count && n < PE_FIGURE_NAMES; s++) {
+        if (!list[s].measured)
+            continue;
+        names[n++] = list[s].subject->variant->title;
+        const double x = list[s].of[MATTER_RANDOM][MATTER_BF16][MATTER_LOGITS].centre;
+        most_float =
+            fmax(most_float, list[s].of[MATTER_RANDOM][MATTER_FLOAT][MATTER_LOGITS].centre);
+        if (x < least) {
+            least = x;
+            best = list[s].subject->variant->title;
         }
+        if (x > most) {
+            most = x;
+            worst = list[s].subject->variant->title;
+        }
+    }
+    if (!best || !worst)
+        return;
     snprintf(
         title, sizeof title,
-        "The format decides, not the variant: a logit is off by %.1g to %.1g in float, %.1g to "
-        "%.1g in bf16",
-        low[MATTER_FLOAT], high[MATTER_FLOAT], low[MATTER_BF16], high[MATTER_BF16]);
+        "All in bf16, a logit is off by %.2g with %s, by %.2g with %s; in float by at most %.1g",
+        least, best, most, worst, most_float);
     pe_figure *figure = pe_figure_new(PE_DOTS, "logit_error", title, err);
     pe_figure_x(figure, "RMS logit error (nats), random words", PE_LOG10);
     pe_figure_categories(figure, n, names, NULL);
@@ -221,51 +226,88 @@ static void near_start(precision_run *run, pe_section *section, const matter_fou
     run->weight_float = float_most;
     run->weight_bf16 = weight(worst, MATTER_BF16);
     run->weight_worst = worst->subject->variant->title;
-    precision_say(section,
-                  "Positions 0 .. 63, real text. Float moves at most %.1g of a query's attention "
-                  "weight, whatever the variant: it does not matter. Double moves %.1g. bf16 at "
-                  "every place moves %.2g %% at most (%s).",
-                  float_most, double_most, 100 * run->weight_bf16, run->weight_worst);
+    pe_say(section,
+           "Positions 0 .. 63, real text. Float moves at most %.1g of a query's attention "
+           "weight, whatever the variant: it does not matter. Double moves %.1g. bf16 at "
+           "every place moves %.2g %% at most (%s).",
+           float_most, double_most, 100 * run->weight_bf16, run->weight_worst);
     if (none)
-        precision_say(section,
-                      "%s has no positional encoding at all, and bf16 still moves %.2g %%: that "
-                      "much is the price of storing q, k, logits and weights. For %s the places of "
-                      "the encoding alone cost %.2g %%, and all other places %.2g %%.",
-                      none->subject->variant->title, 100 * weight(none, MATTER_BF16),
-                      worst->subject->variant->title, 100 * weight(worst, MATTER_BF16_POSITIONAL),
-                      100 * weight(worst, MATTER_BF16_CONTENT));
+        pe_say(section,
+               "%s has no positional encoding at all, and bf16 still moves %.2g %%: that "
+               "much is the price of storing q, k, logits and weights. For %s the places of "
+               "the encoding alone cost %.2g %%, and all other places %.2g %%.",
+               none->subject->variant->title, 100 * weight(none, MATTER_BF16),
+               worst->subject->variant->title, 100 * weight(worst, MATTER_BF16_POSITIONAL),
+               100 * weight(worst, MATTER_BF16_CONTENT));
+}
+
+/* Variants that can be asked as far out as the last start, and those that do the same there. */
+static int reached(const matter_found *list, int count)
+{
+    int n = 0;
+    for (int s = 0; s < count; s++)
+        n += list[s].measured && !isnan(list[s].by_start[MATTER_BF16][MATTER_STARTS - 1]);
+    return n;
+}
+
+static int unmoved(const matter_found *list, int count)
+{
+    int n = 0;
+    for (int s = 0; s < count; s++)
+        n += list[s].measured &&
+             list[s].by_start[MATTER_BF16][MATTER_STARTS - 1] == list[s].by_start[MATTER_BF16][0];
+    return n;
 }
 
 static void far_away(precision_run *run, pe_section *section, const matter_found *list, int count)
 {
     const int last = MATTER_STARTS - 1;
     const matter_found *worst = worst_of(list, count, last);
-    int unchanged = 0, reached = 0, not_finite = 0;
-    for (int s = 0; s < count; s++) {
-        if (!list[s].measured || isnan(list[s].by_start[MATTER_BF16][last]))
-            continue;
-        reached++;
-        unchanged += list[s].by_start[MATTER_BF16][last] == list[s].by_start[MATTER_BF16][0];
-        not_finite += isnan(list[s].by_start[MATTER_E4M3][last]);
-    }
+    int not_finite = 0;
+    for (int s = 0; s < count; s++)
+        not_finite += list[s].measured && !isnan(list[s].by_start[MATTER_BF16][last]) &&
+                      isnan(list[s].by_start[MATTER_E4M3][last]);
     if (!worst)
         return;
     run->weight_bf16_far = worst->by_start[MATTER_BF16][last];
     run->weight_far_worst = worst->subject->variant->title;
     run->far = matter_start[last];
-    precision_say(section,
-                  "The same sequence starting at position %.0f (%d draws, judged by double, which "
-                  "is far more exact than any format here): %d of %d variants give bit for bit the "
-                  "same error as at 0, because they use index differences or content only. The "
-                  "worst, %s, moves %.0f %% of the weight in bf16 (%.2g %% at 0). In fp8 e4m3 "
-                  "positions beyond 464 are NaN: %d variants have no result there, shown as gaps.",
-                  run->far, MATTER_FAR_DRAWS, unchanged, reached, run->weight_far_worst,
-                  100 * run->weight_bf16_far, 100 * worst->by_start[MATTER_BF16][0], not_finite);
-    precision_say(section,
-                  "This answers the question asked most often in public trackers, whether rotary "
-                  "angles may be formed in bf16 or fp16: no, not positions, frequencies or phases. "
-                  "Storing finished sines, cosines, q and k in bf16 is another matter: it costs "
-                  "the same at every position.");
+    for (int s = 0; s < count; s++)
+        if (list[s].measured && list[s].by_start[MATTER_FLOAT][last] > run->weight_float_far)
+            run->weight_float_far = list[s].by_start[MATTER_FLOAT][last];
+    pe_say(section,
+           "The same sequence starting at position %.0f (%d draws, judged by double, which "
+           "is far more exact than any format here): %d of %d variants give bit for bit the "
+           "same error as at 0, because they use index differences or content only. The "
+           "worst, %s, moves %.0f %% of the weight in bf16 (%.2g %% at 0). In fp8 e4m3 "
+           "positions beyond 464 are NaN: %d variants have no result there, shown as gaps. Float "
+           "moves %.1g at most.",
+           run->far, MATTER_FAR_DRAWS, unmoved(list, count), reached(list, count),
+           run->weight_far_worst, 100 * run->weight_bf16_far, 100 * worst->by_start[MATTER_BF16][0],
+           not_finite, run->weight_float_far);
+    if (!isnan(run->growing_share))
+        pe_say(
+            section,
+            "This answers the question asked most often in public trackers, whether rotary angles "
+            "may be formed in bf16: no, not positions, frequencies and phases (section P7: %.2g "
+            "per logit at the largest shift). Finished sines, cosines, q and k may be stored in "
+            "bf16 at the same price everywhere (%.2g there, too).",
+            run->growing_share, run->stored_share);
+}
+
+static void say_untrained(pe_section *section, const matter_found *list, int count)
+{
+    char names[600] = "";
+    size_t used = 0;
+    for (int s = 0; s < count && used < sizeof names; s++)
+        if (list[s].measured && list[s].subject->random_table)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
+                                     list[s].subject->variant->title);
+    if (used)
+        pe_say(section,
+               "Untrained: %s. Their parameters are random, and drawn anew with every draw, so an "
+               "interval is the noise band of random tables of this size as well.",
+               names);
 }
 
 pe_status matter_show(precision_run *run, const matter_found *list, pe_error *err)
@@ -275,19 +317,17 @@ pe_status matter_show(precision_run *run, const matter_found *list, pe_error *er
     char title[300];
     pe_section *section =
         pe_result_section(run->result, "Does it matter? Every variant, every format");
-    precision_say(
-        section,
-        "One attention layer: %d tokens, %d heads of width %d, causal, random vectors and "
-        "random projections, %d draws, each against its own quad run. The unit is what a "
-        "model would feel: total variation, half the sum of the changes of a query's "
-        "weights, is the share of its attention that goes elsewhere. Every run in float "
-        "or narrower also rounds the words' vectors and the projections to float.",
-        MATTER_TOKENS, MATTER_HEADS, MATTER_WIDTH, run->lab->size.draws);
-    for (int s = 0; s < count; s++) {
-        query[0] = 0;
+    pe_say(section,
+           "One attention layer: %d tokens, %d heads of width %d, causal, random vectors and "
+           "random projections, %d draws, each against its own quad run. The unit is what a "
+           "model would feel: total variation, half the sum of the changes of a query's "
+           "weights, is the share of its attention that goes elsewhere. Every run in float "
+           "or narrower also rounds the words' vectors and the projections to float.",
+           MATTER_TOKENS, MATTER_HEADS, MATTER_WIDTH, run->lab->size.draws);
+    say_untrained(section, list, count);
+    for (int s = 0; s < count; s++)
         if (!list[s].measured)
             pe_section_not_applicable(section, list[s].subject->variant->id, list[s].because);
-    }
     for (int i = 0; i < MATTER_TOKENS; i++)
         query[i] = i;
     near_start(run, section, list, count);
@@ -303,9 +343,10 @@ pe_status matter_show(precision_run *run, const matter_found *list, pe_error *er
                   err);
         far_away(run, section, list, count);
         snprintf(title, sizeof title,
-                 "Far from the start, bf16 positions cost %s %.0f %% of its attention weight; "
-                 "index-based variants pay nothing extra",
-                 run->weight_far_worst, 100 * run->weight_bf16_far);
+                 "All in bf16, from position %.0f on: %s moves %.0f %% of its weight, %d of %d "
+                 "variants exactly as much as from 0 on",
+                 run->far, run->weight_far_worst, 100 * run->weight_bf16_far, unmoved(list, count),
+                 reached(list, count));
         panels_by(section, list, count, "by_start", title, "position of the last token", PE_LOG2,
                   matter_end, MATTER_STARTS, true,
                   "Real text, 64 tokens starting at 0, 256, 1024, 4096, 16384; a variant with a "

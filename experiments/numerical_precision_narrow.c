@@ -83,13 +83,13 @@ static void published_table(precision_run *run, pe_section *section)
                                                          pe_round_to_format(PE_FP16, w));
     const char *source = "EleutherAI/gpt-neox#1003 [published]";
     run->worst_table = a.cosine;
-    precision_say(section,
-                  "A rotary table of width 32 with position, frequency, product, sine and cosine "
-                  "all in fp16: at position 1857 the phase of pair 1 becomes %.0f instead of %.4f, "
-                  "because numbers around 1024 are 1 apart in fp16. The largest cosine error below "
-                  "2048 is %.4f, at position %.0f, pair %.0f. In bf16 it is %.4f: any cosine can "
-                  "come out as any other.",
-                  phase, 1857 * w, a.cosine, a.at_position, a.at_pair, b.cosine);
+    pe_say(section,
+           "A rotary table of width 32 with position, frequency, product, sine and cosine "
+           "all in fp16: at position 1857 the phase of pair 1 becomes %.0f instead of %.4f, "
+           "because numbers around 1024 are 1 apart in fp16. The largest cosine error below "
+           "2048 is %.4f, at position %.0f, pair %.0f. In bf16 it is %.4f: any cosine can "
+           "come out as any other.",
+           phase, 1857 * w, a.cosine, a.at_position, a.at_pair, b.cosine);
     expect(section, "fp16, width 32: largest cosine error below 2048", a.cosine, 0.7819, 1e-4,
            source, NULL);
     expect(section, "fp16, width 32: position of that error", a.at_position, 2008, 0,
@@ -158,10 +158,11 @@ static pe_status heat_maps(pe_section *section, pe_error *err)
                "the source gives three digits; random phases would give 1");
     }
     if (status == PE_OK) {
-        snprintf(title, sizeof title,
-                 "All in bf16, the fast pairs of a table are noise from position %.0f on; all in "
-                 "fp16, from %.0f on",
-                 found[1].tenth, found[0].tenth);
+        snprintf(
+            title, sizeof title,
+            "All in bf16, an entry is off by more than 0.1 first at position %.0f, all in fp16 at "
+            "%.0f; RMS below 4096: %.2f and %.2f",
+            found[1].tenth, found[0].tenth, found[1].rms, found[0].rms);
         pe_figure *figure = pe_figure_new(PE_HEATMAPS, "narrow_tables", title, err);
         pe_figure_x(figure, "position (tokens)", PE_LINEAR);
         pe_figure_y(figure, "pair (0 is the fastest)", PE_LINEAR);
@@ -312,12 +313,12 @@ pe_status precision_narrow(precision_run *run, pe_error *err)
     }
     if (status != PE_OK)
         return status;
-    precision_say(section,
-                  "The verdicts below recompute public bug reports: each value is this run's, the "
-                  "expected one the report's, or, where the report is wrong, the recomputed one. "
-                  "Two things come up again and again: a frequency rounded to bf16 (a phase error "
-                  "that grows with position, up to half a turn), and a position rounded to bf16 or "
-                  "fp16 (steps).");
+    pe_say(section,
+           "The verdicts below recompute public bug reports: each value is this run's, the "
+           "expected one the report's, or, where the report is wrong, the recomputed one. "
+           "Two things come up again and again: a frequency rounded to bf16 (a phase error "
+           "that grows with position, up to half a turn), and a position rounded to bf16 or "
+           "fp16 (steps).");
     frequencies_alone(section);
     linear_bias(section, 8, 4.0);
     linear_bias(section, 12, 13.5);

@@ -83,7 +83,7 @@ static pe_status fill_exact(tables *x, bool quick, pe_error *err)
     return PE_OK;
 }
 
-/* error[l], square[l]: largest error and RMS below lengths[l]. */
+/* error[l], rms[l]: largest error and RMS below lengths[l]. */
 static void follow(const tables *x, int column, double *error, double *rms)
 {
     float frequency[PAIRS], sine[PAIRS], cosine[PAIRS];
@@ -128,10 +128,11 @@ static void show(pe_section *section, double error[COLUMNS][LENGTHS], pe_error *
     char title[300];
     double bound[LENGTHS];
     const double w = pow(10000, -2.0 / WIDTH);
-    snprintf(title, sizeof title,
-             "Below one million positions every float angle is off by up to %.1g to %.1g, a double "
-             "angle rounded last by %.1g",
-             fmin(error[2][4], fmin(error[0][4], error[1][4])), error[4][4], error[3][4]);
+    snprintf(
+        title, sizeof title,
+        "Below a million positions float angles leave entries wrong by %.1g to %.1g; in double "
+        "until the sine is formed, by %.1g",
+        fmin(error[2][4], fmin(error[0][4], error[1][4])), error[4][4], error[3][4]);
     pe_figure *figure = pe_figure_new(PE_CURVES, "field_paths", title, err);
     pe_figure_x(figure, "positions below L (tokens)", PE_LOG10);
     pe_figure_y(figure, "largest error of a table entry", PE_LOG10);
@@ -202,11 +203,13 @@ static void single_positions(pe_section *section)
         {1000000, 10000, "exp-log", 3.0e-2},   {131072, 500000, "power", 2.2e-3},
         {131072, 500000, "exp-log", 5.1e-3},
     };
-    precision_say(section,
-                  "One position alone can be lucky or unlucky, so the order of the paths changes "
-                  "from one to the next: neither power nor exp-log wins always. Repeated "
-                  "multiplication of the angle (as some inference engines do) is the worst "
-                  "wherever it was tried.");
+    pe_say(
+        section,
+        "One position alone can be lucky or unlucky: at 131072 power is off by %.2g and exp-log by "
+        "%.2g, at 1000000 it is %.2g and %.2g. Repeated multiplication of the angle, as some "
+        "inference engines do, is off by %.2g at 131072.",
+        error_at(&rows[1]), error_at(&rows[2]), error_at(&rows[7]), error_at(&rows[8]),
+        error_at(&rows[0]));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char quantity[128];
         snprintf(quantity, sizeof quantity, "worst sine at position %.0f, base %.0f: %s",
@@ -232,14 +235,13 @@ pe_status precision_paths(precision_run *run, pe_error *err)
         status = pe_lab_step(run->lab, "paths of a sinusoid", 0.15 + 0.01 * c, err);
     }
     if (status == PE_OK) {
-        precision_say(
-            section,
-            "Both float formulas give nearly the same table below 32768 (%.3g and %.3g): "
-            "the rounding of the angle hides that of the frequency. An angle formed in "
-            "double and rounded once to float still costs half of it (%.3g). Only the "
-            "path that stays in double until the sine is formed is flat (%.3g). RMS below "
-            "512: %.3g exp, %.3g power, %.3g double.",
-            error[0][2], error[1][2], error[2][2], error[3][2], rms[0][0], rms[1][0], rms[3][0]);
+        pe_say(section,
+               "Both float formulas give nearly the same table below 32768 (%.3g and %.3g): "
+               "the rounding of the angle hides that of the frequency. An angle formed in "
+               "double and rounded once to float still costs half of it (%.3g). Only the "
+               "path that stays in double until the sine is formed is flat (%.3g). RMS below "
+               "512: %.3g exp, %.3g power, %.3g double.",
+               error[0][2], error[1][2], error[2][2], error[3][2], rms[0][0], rms[1][0], rms[3][0]);
         show(section, error, err);
         judge(section, error);
         static const double expected[COLUMNS] = {1.93e-6, 1.60e-6, (double)NAN, 1.40e-8,

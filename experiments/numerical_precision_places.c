@@ -62,16 +62,16 @@ static void show_formats(pe_section *section)
 pe_status precision_places(precision_run *run, pe_error *err)
 {
     pe_section *section = pe_result_section(run->result, "What is rounded, and where");
-    precision_say(section,
-                  "Two things are kept apart here. Arithmetic happens in float (24 digits), in "
-                  "double (53) or in quad (113). Storage happens wherever a framework would "
-                  "have written a tensor: there a number is rounded once more, to nearest even, to "
-                  "a storage format. The variant marks the first four places of the table, "
-                  "because only it sees them; the core rounds at all others.");
-    precision_say(section,
-                  "The judge is the quad build of the same source: it catches rounding, not wrong "
-                  "formulas. A difference float minus quad is formed without cancellation, so an "
-                  "error of 1e-17 would still be seen.");
+    pe_say(section,
+           "Two things are kept apart here. Arithmetic happens in float (24 digits), in "
+           "double (53) or in quad (113). Storage happens wherever a framework would "
+           "have written a tensor: there a number is rounded once more, to nearest even, to "
+           "a storage format. The variant marks the first four places of the table, "
+           "because only it sees them; the core rounds at all others.");
+    pe_say(section,
+           "The judge is the quad build of the same source: it catches rounding, not wrong "
+           "formulas. A difference float minus quad is formed without cancellation, so an "
+           "error of 1e-17 would still be seen.");
     const pe_sheet_column columns[] = {
         {"place", NULL, 1, 0}, {"what is stored there", NULL, 1, 0}, {"who rounds", NULL, 1, 0}};
     pe_sheet *sheet =
@@ -82,11 +82,11 @@ pe_status precision_places(precision_run *run, pe_error *err)
         pe_sheet_text(sheet, places[p].who);
     }
     show_formats(section);
-    precision_say(section,
-                  "A format with $p$ digits holds every whole number up to $2^p$ and loses "
-                  "$2^p + 1$. bf16 therefore counts to %.0f, and token %.0f is token %.0f to it; "
-                  "fp16 loses %.0f first. That is the whole mechanism behind most published bugs.",
-                  first_lost(PE_BF16) - 1, first_lost(PE_BF16),
-                  pe_round_to_format(PE_BF16, first_lost(PE_BF16)), first_lost(PE_FP16));
+    pe_say(section,
+           "A format with $p$ digits holds every whole number up to $2^p$ and loses "
+           "$2^p + 1$. bf16 therefore counts to %.0f, and token %.0f is token %.0f to it; "
+           "fp16 loses %.0f first. Several published bugs below are this and no more.",
+           first_lost(PE_BF16) - 1, first_lost(PE_BF16),
+           pe_round_to_format(PE_BF16, first_lost(PE_BF16)), first_lost(PE_FP16));
     return pe_lab_step(run->lab, "places and formats", 0.01, err);
 }

@@ -140,6 +140,14 @@ static pe_status one_path(const pe_lab *lab, pe_instance *instance, int path, sh
     return status;
 }
 
+/* At shift 16 the sequence's own 64 positions count as much as the shift: the fit leaves it out. */
+static pe_line float_growth(const shift_found *found)
+{
+    pe_line line = {.slope = (double)NAN};
+    pe_fit_power(shifts + 1, found->mean[1] + 1, SHIFTS - 1, &line, NULL);
+    return line;
+}
+
 /* The published table is for base 10000 and a width of 128, all columns turned. */
 static bool like_published(const pe_instance *instance)
 {
@@ -151,6 +159,16 @@ static bool like_published(const pe_instance *instance)
 
 static void judge_shift(pe_section *section, const pe_subject *subject, const shift_found *found)
 {
+    if (like_published(subject->instance))
+        precision_within(section,
+                         &(precision_check){.id = "P7",
+                                            .variant = subject->variant->id,
+                                            .quantity = "exponent of the float change in the shift",
+                                            .value = float_growth(found).slope,
+                                            .expected = 1,
+                                            .source = "METRICS.md 3.6: slope 1",
+                                            .because = "fitted from shift 1024 on"},
+                         0.1);
     for (int p = 0; p < PATHS; p++)
         for (int s = 0; s < SHIFTS; s++) {
             char quantity[128], because[160];
@@ -179,13 +197,24 @@ static void judge_shift(pe_section *section, const pe_subject *subject, const sh
         }
 }
 
-static void show_shift(pe_section *section, const pe_subject *subject, const shift_found *found,
-                       pe_error *err)
+/* Different values of TOKENS positions from `start` on, in bf16. */
+static double stored_positions(double start)
+{
+    double last = (double)NAN, n = 0;
+    for (int t = 0; t < TOKENS; t++) {
+        const double x = pe_round_to_format(PE_BF16, start + t);
+        n += x != last;
+        last = x;
+    }
+    return n;
+}
+
+static void show_shift(pe_section *section, const pe_subject *subject, int number,
+                       const shift_found *found, pe_error *err)
 {
     char title[300], id[64];
-    pe_line line = {.slope = (double)NAN};
-    pe_fit_power(shifts, found->mean[1], SHIFTS, &line, NULL);
-    snprintf(id, sizeof id, "shift_%s", subject->variant->id);
+    const pe_line line = float_growth(found);
+    snprintf(id, sizeof id, "shift_%d", number);
     snprintf(title, sizeof title,
              "%s: storing q and k in bf16 costs %.1g per logit at every shift; only float angles "
              "(exponent %.2f) and bf16 positions grow",
@@ -207,14 +236,17 @@ static void show_shift(pe_section *section, const pe_subject *subject, const shi
                        "64 tokens, one head of width 128, q and k standard normal, causal. Logits "
                        "have RMS 1. The band is a 95 % interval over draws.");
     pe_section_figure(section, figure);
-    precision_say(section,
-                  "%s: q and k in bf16 change a logit by %.2g at shift 16 and %.2g at 131072. This "
-                  "part is constant, and with random content it does not grow with position. What "
-                  "grows is the float angle (%.2g to %.2g, exponent %.3f) and, much more, bf16 "
-                  "positions (%.2g to %.2g, where logits of RMS 1 are as good as unrelated).",
-                  subject->variant->title, found->mean[2][0], found->mean[2][SHIFTS - 1],
-                  found->mean[1][0], found->mean[1][SHIFTS - 1], line.slope, found->mean[4][0],
-                  found->mean[4][SHIFTS - 1]);
+    pe_say(
+        section,
+        "%s: q and k in bf16 change a logit by %.2g at shift 16 and %.2g at 131072. This part is "
+        "constant: with random content it does not grow with position. What grows is the float "
+        "angle (%.2g to %.2g; exponent %.3f from shift 1024 on) and, much more, all in bf16 with "
+        "positions (%.2g to %.2g; unrelated logits of RMS 1 would differ by 1.41). There the 64 "
+        "tokens have %.0f different stored positions at shift 1024, and %.0f at 32768: order is "
+        "gone.",
+        subject->variant->title, found->mean[2][0], found->mean[2][SHIFTS - 1], found->mean[1][0],
+        found->mean[1][SHIFTS - 1], line.slope, found->mean[4][0], found->mean[4][SHIFTS - 1],
+        stored_positions(1024), stored_positions(32768));
 }
 
 static pe_status turning(precision_run *run, pe_section *section, const pe_subject *subject,
@@ -241,12 +273,13 @@ static pe_status turning(precision_run *run, pe_section *section, const pe_subje
                 status = pe_lab_step(run->lab, "shifted rotations", 0.3 + 0.02 * p, err);
         }
         if (status == PE_OK) {
-            show_shift(section, subject, &found, err);
+            show_shift(section, subject, (int)(subject - run->lab->subjects), &found, err);
             judge_shift(section, subject, &found);
             double sum = 0;
             for (int s = 0; s < SHIFTS; s++)
                 sum += found.mean[2][s] / SHIFTS;
             run->constant_share = sum;
+            run->stored_share = found.mean[3][SHIFTS - 1];
             run->growing_share = found.mean[4][SHIFTS - 1];
         }
     }
@@ -295,18 +328,18 @@ static pe_status counting(precision_run *run, pe_section *section, const pe_subj
 
 static void explain(pe_section *section, const precision_run *run)
 {
-    precision_say(section,
-                  "With $\\Delta$ added to all positions, the logits of a relative encoding should "
-                  "not change. Indices of tokens are whole numbers, so an encoding that subtracts "
-                  "them first is exact in every format. One that turns q and k first, each by its "
-                  "own position, subtracts only in the product, after everything was rounded.");
-    precision_say(section,
-                  "Wang et al. 2024 report that bf16 breaks the shift invariance of rotations, "
-                  "more after pretraining, dominated by the first token, and growing with the "
-                  "length of the text. This section reproduces the constant part of that effect, "
-                  "with random content and %d draws. It does not reproduce the trained part: that "
-                  "needs large-norm keys at the first token.",
-                  run->lab->size.draws);
+    pe_say(section,
+           "With $\\Delta$ added to all positions, the logits of a relative encoding should "
+           "not change. Indices of tokens are whole numbers, so an encoding that subtracts "
+           "them first is exact in every format. One that turns q and k first, each by its "
+           "own position, subtracts only in the product, after everything was rounded.");
+    pe_say(section,
+           "Wang et al. 2024 report that bf16 breaks the shift invariance of rotations, "
+           "more after pretraining, dominated by the first token, and growing with the "
+           "length of the text. This section reproduces the constant part of that effect, "
+           "with random content and %d draws. It does not reproduce the trained part: that "
+           "needs large-norm keys at the first token.",
+           run->lab->size.draws);
 }
 
 pe_status precision_shift(precision_run *run, pe_error *err)

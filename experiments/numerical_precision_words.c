@@ -1,18 +1,8 @@
-/* Saying and judging, shared by the sections of this experiment. */
+/* Judging by the rules of METRICS.md section 8, shared by the sections of this experiment. */
 #include "numerical_precision.h"
 
 #include <math.h>
 #include <stdio.h>
-
-void precision_say(pe_section *section, const char *format, ...)
-{
-    char text[PRECISION_TEXT];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    pe_section_paragraph(section, text);
-}
 
 static pe_verdict started(const precision_check *check)
 {
@@ -65,10 +55,16 @@ void precision_at_most(pe_section *section, const precision_check *check)
     judge(section, &v, v.value <= v.expected, "an upper bound: accepted when not above it");
 }
 
+void precision_at_least(pe_section *section, const precision_check *check)
+{
+    pe_verdict v = started(check);
+    judge(section, &v, v.value >= v.expected, "a lower bound: accepted when not below it");
+}
+
 void precision_info(pe_section *section, const precision_check *check)
 {
     pe_verdict v = started(check);
     v.expected = (double)NAN;
-    v.judgement = PE_VERDICT_INFO;
+    v.judgement = isnan(v.value) ? PE_VERDICT_NOT_APPLICABLE : PE_VERDICT_INFO;
     pe_section_verdict(section, &v);
 }
