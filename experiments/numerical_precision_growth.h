@@ -33,7 +33,8 @@ double growth_below(const growth *g, double L);
 /* Verdicts against METRICS.md 3.2 where it applies: code rows of width 128 and base 10000. `path`
  * is the choice in force, or NULL. */
 void growth_judge_published(pe_section *section, const pe_subject *subject,
-                            const pe_instance *instance, const char *path, const growth *g);
+                            const pe_instance *instance, const char *path, const growth *g,
+                            bool quick);
 
 /* The choices of the subject's option called `path`, as extra lines and verdicts. */
 const char *growth_path_choices(const pe_instance *instance);

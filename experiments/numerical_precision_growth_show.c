@@ -154,7 +154,8 @@ static pe_status one_subject(precision_run *run, pe_section *section, const pe_s
         if (g.kind == GROWTH_SLOW)
             note_slow(p, subject, kind, &g);
         if (kind == PRECISION_CODES && !growth_path_choices(subject->instance))
-            growth_judge_published(section, subject, subject->instance, NULL, &g);
+            growth_judge_published(section, subject, subject->instance, NULL, &g,
+                                   run->lab->size.quick);
         table_row(p->sheet, subject, precision_kind_text(kind), &g);
         judge_growth(run, section, subject, precision_kind_text(kind), &g);
         if (p->count < PE_FIGURE_PANELS)
@@ -209,13 +210,15 @@ pe_status precision_growth(precision_run *run, pe_error *err)
     const pe_sheet_column columns[] = {
         {"variant", NULL, 1, 0},     {"what", NULL, 1, 0},
         {"below 512", NULL, 0, 3},   {"below 4096", NULL, 0, 3},
-        {"below 32768", NULL, 0, 3}, {"below 2^20", NULL, 0, 3},
-        {"exponent", NULL, 0, 4},    {"double, at the end", NULL, 0, 3}};
+        {"below 32768", NULL, 0, 3}, {"last position", "tokens", 0, 8},
+        {"up to there", NULL, 0, 3}, {"double, up to there", NULL, 0, 3},
+        {"exponent", NULL, 0, 4}};
     panels p = {.list = pe_allocate(PE_FIGURE_PANELS, sizeof *p.list, "curves of error", err)};
     if (!p.list)
         return PE_MEMORY;
-    p.sheet = pe_section_table(section, "growth_table",
-                               "Largest error of the float build against quad", 9, columns);
+    p.sheet =
+        pe_section_table(section, "growth_table", "Largest error of the float build against quad",
+                         sizeof columns / sizeof columns[0], columns);
     pe_status status = PE_OK;
     for (int s = 0; status == PE_OK && s < run->lab->subject_count; s++) {
         status = one_subject(run, section, &run->lab->subjects[s], &p, err);
