@@ -100,7 +100,7 @@ static void draw_choices(const precision_run *run, pe_section *section, const pe
 
 static void describe_choices(pe_section *section, const pe_subject *subject, const choices *c)
 {
-    double least = INFINITY, most = 0, flat = 0;
+    double least = HUGE_VAL, most = 0, flat = 0;
     size_t growing = 0;
     for (size_t i = 0; i < c->count; i++) {
         const double last = c->g[i].float_error[c->g[i].octaves - 1];
