@@ -51,7 +51,7 @@ static void count_kinds(const distance_run *run, int *shown, int *striped, int *
 static pe_status draw_shares(const distance_run *run, pe_section *section, int shown, int striped,
                              pe_error *err)
 {
-    pe_figure *figure = distance_figure(
+    pe_figure *figure = pe_figure_titled(
         PE_HEATMAPS, "shares", err,
         "%d of %d positional shares are the same along every diagonal (R² above 0.9999): they "
         "depend on the offset j − i alone",
@@ -103,10 +103,10 @@ pe_status distance_sources(distance_run *run, pe_error *err)
         "all-ones vectors, and the constant that $q \\cdot k$ adds to every logit is then taken "
         "off.");
     write_sources(run, section);
-    distance_say(section,
-                 "%d of the %d variants have a share at this size; %d of them hold random, "
-                 "untrained tables, marked so wherever they appear; %d change%s no logit at all.",
-                 shown, run->count, untrained, flat, flat == 1 ? "s" : "");
+    pe_say(section,
+           "%d of the %d variants have a share at this size; %d of them hold random, "
+           "untrained tables, marked so wherever they appear; %d change%s no logit at all.",
+           shown, run->count, untrained, flat, flat == 1 ? "s" : "");
     for (int i = 0; i < run->count; i++)
         if (!run->subject[i].S)
             pe_section_not_applicable(section, run->subject[i].id, run->subject[i].because);

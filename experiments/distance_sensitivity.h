@@ -7,6 +7,7 @@
 #include "analysis/profile.h"
 #include "analysis/summary.h"
 #include "lab/lab.h"
+#include "lab/words.h"
 
 /* Is a curve of similarity the closed form G(k) = sum_i cos(w_i k) of what the subject declares? */
 typedef enum distance_kernel {
@@ -84,11 +85,9 @@ pe_status distance_projections(distance_run *run, pe_error *err);
 pe_status distance_same_word(distance_run *run, pe_error *err);
 pe_status distance_locality(distance_run *run, pe_error *err);
 
-/* ---- saying and judging (distance_sensitivity_words.c) ---- */
+/* ---- judging a curve (distance_sensitivity_judge.c) ---- */
 
 enum { DISTANCE_TEXT = 1600 };
-void distance_say(pe_section *section, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 /* A verdict with an id, a subject (or NULL) and a value; the quantity is copied when it is given.
  */
 pe_verdict distance_verdict(const char *id, const distance_subject *d, const char *quantity,
@@ -103,8 +102,5 @@ void distance_closed_form(pe_section *section, const distance_subject *d, pe_ver
 void distance_number_or_never(pe_sheet *sheet, size_t value); /* PE_NEVER: an empty cell */
 const char *distance_label(const distance_subject *d); /* title, "(untrained)" added; static */
 const char *distance_rule_text(pe_frequency_rule rule);
-/* Heading for a figure: `format` as the title, wrapped by the figure. */
-pe_figure *distance_figure(pe_figure_kind kind, const char *id, pe_error *err, const char *format,
-                           ...) __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -213,7 +213,7 @@ static void draw_stairs(pe_section *section, const distance_subject *d, const bi
 {
     char id[64];
     snprintf(id, sizeof id, "stairs_%.40s", d->id);
-    pe_figure *figure = distance_figure(
+    pe_figure *figure = pe_figure_titled(
         PE_CURVES, id, err,
         "%s: %zu steps, the last begins at %zu tokens; beyond, all distances are one",
         distance_label(d), first->steps, first->start[first->steps - 1]);
@@ -271,9 +271,9 @@ static pe_status draw_horizons(pe_section *section, const distance_subject *d,
                                  marks[h].horizon);
     snprintf(id, sizeof id, "horizons_%.40s", d->id);
     pe_figure *figure =
-        distance_figure(PE_CURVES, id, err,
-                        "%s: 99 %% of the content-free weight lies within %s tokens, head by head",
-                        distance_label(d), list);
+        pe_figure_titled(PE_CURVES, id, err,
+                         "%s: 99 %% of the content-free weight lies within %s tokens, head by head",
+                         distance_label(d), list);
     pe_figure_x(figure, "window (tokens)", PE_LOG2);
     pe_figure_y(figure, "share of the weight inside", PE_LINEAR);
     for (int h = 0; h < rows->heads && h < 8; h++) {
@@ -387,13 +387,13 @@ pe_status distance_bias(distance_run *run, pe_error *err)
     pe_section *section = pe_result_section(run->result, "Biases: horizon and resolution (D7)");
     const size_t n = ROW;
     bool exercised = false;
-    distance_say(section,
-                 "A bias $b(r)$ on the logit gives, with all content equal, the weight "
-                 "$e^{b(r)} / \\sum e^{b}$. Everything here is read from the numbers, asked by the "
-                 "last of %zu queries; a straight line of slope $-m$ must have its 99 %% window at "
-                 "$\\lceil \\ln 100 / m \\rceil$. The resolution distance is where the bias stops "
-                 "changing.",
-                 n);
+    pe_say(section,
+           "A bias $b(r)$ on the logit gives, with all content equal, the weight "
+           "$e^{b(r)} / \\sum e^{b}$. Everything here is read from the numbers, asked by the "
+           "last of %zu queries; a straight line of slope $-m$ must have its 99 %% window at "
+           "$\\lceil \\ln 100 / m \\rceil$. The resolution distance is where the bias stops "
+           "changing.",
+           n);
     pe_sheet *sheet = pe_section_table(section, "biases",
                                        "Content-free biases by head. An empty window: the weight "
                                        "is spread over the whole row.",

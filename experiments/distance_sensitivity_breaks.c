@@ -179,7 +179,7 @@ static void draw_breaks(const distance_subject *d, pe_section *section, const sh
 {
     if (s->n < 3 || s->rise[0] == PE_NEVER || s->rise[1] == PE_NEVER || s->rise[2] == PE_NEVER)
         return;
-    pe_figure *figure = distance_figure(
+    pe_figure *figure = pe_figure_titled(
         PE_CURVES, "first_rises", err,
         "“Similarity decays with distance” is false: %s first rises after %zu tokens at d = %zu, "
         "after %zu at d = %zu, after %zu at d = %zu",
@@ -326,12 +326,12 @@ static pe_status show_rules(pe_section *section, double *G, double *E, pe_error 
         pe_verdict v = distance_verdict("D1", NULL, quantity, gaps[w]);
         distance_expect(section, &v, listed[w].gap, listed[w].tolerance, "FIELD.md 3, bug 1", NULL);
     }
-    distance_say(section,
-                 "Much code divides by $d/2 - 1$ where the paper divides by $d/2$. Entries of the "
-                 "tables then differ by up to 2, but what attention sees is the kernel: within 512 "
-                 "tokens the two kernels differ by %.2f at d = 16, %.2f at d = 64, %.2f at d = 128 "
-                 "and %.3f at d = 512. Compare kernels, not entries; small widths suffer.",
-                 gaps[0], gaps[1], gaps[2], gaps[3]);
+    pe_say(section,
+           "Much code divides by $d/2 - 1$ where the paper divides by $d/2$. Entries of the "
+           "tables then differ by up to 2, but what attention sees is the kernel: within 512 "
+           "tokens the two kernels differ by %.2f at d = 16, %.2f at d = 64, %.2f at d = 128 "
+           "and %.3f at d = 512. Compare kernels, not entries; small widths suffer.",
+           gaps[0], gaps[1], gaps[2], gaps[3]);
     return PE_OK;
 }
 
@@ -374,8 +374,8 @@ pe_status distance_breaks(distance_run *run, pe_error *err)
         "double.");
     pe_status status = show_subjects(run, section, err);
     if (status == PE_OK)
-        distance_say(section, "%d of %d shares never rise within %zu tokens.", run->monotone,
-                     run->ordered, run->T);
+        pe_say(section, "%d of %d shares never rise within %zu tokens.", run->monotone,
+               run->ordered, run->T);
     if (status == PE_OK && run->cosine) {
         status = show_widths(run, section, G, E, E + REACH, err);
         if (status == PE_OK && run->cosine->rule == PE_FREQUENCIES_PAPER)

@@ -198,7 +198,7 @@ static pe_status draw_locality(pe_section *section, const text_row *rows, size_t
         if (y[i] > y[most])
             most = i;
     }
-    pe_figure *figure = distance_figure(
+    pe_figure *figure = pe_figure_titled(
         PE_DOTS, "locality", err,
         "On real text, untrained, %s looks nearest: locality %.3f, where uniform attention over "
         "the past has %.3f",
@@ -230,7 +230,7 @@ static void draw_histograms(distance_run *run, pe_section *section, const text_r
     run->text_far = rows[far].distance;
     for (size_t r = 0; r < run->T; r++)
         x[r] = (double)r + 1;
-    pe_figure *figure = distance_figure(
+    pe_figure *figure = pe_figure_titled(
         PE_CURVES, "attended_distance", err,
         "Before any training, attention on text reaches %.1f tokens back on average with %s and "
         "%.1f with %s",
@@ -295,13 +295,13 @@ static void say_text(const distance_run *run, pe_section *section, double unifor
 {
     for (size_t i = 0; i < n; i++)
         if (rows[i].d->can == 0)
-            distance_say(section,
-                         "Uniform attention over the past has locality %.6f at T = %zu; the "
-                         "control, which sees content alone, has %.6f (95 %% interval %.6f to "
-                         "%.6f) and looks %.1f tokens back on average. Against these two, not "
-                         "against 0, the others must be read.",
-                         uniform, run->T, rows[i].causal.centre, rows[i].causal.low,
-                         rows[i].causal.high, rows[i].distance);
+            pe_say(section,
+                   "Uniform attention over the past has locality %.6f at T = %zu; the "
+                   "control, which sees content alone, has %.6f (95 %% interval %.6f to "
+                   "%.6f) and looks %.1f tokens back on average. Against these two, not "
+                   "against 0, the others must be read.",
+                   uniform, run->T, rows[i].causal.centre, rows[i].causal.low, rows[i].causal.high,
+                   rows[i].distance);
 }
 
 static pe_status show_text(distance_run *run, pe_section *section, double *block, text_row *rows,

@@ -98,14 +98,15 @@ static pe_status show_contrast(const distance_run *run, pe_section *section, pe_
         most = values[1][i] > values[1][most] ? i : most;
     }
     pe_figure *figure =
-        n == 1 ? distance_figure(PE_DOTS, "contrast_dots", err,
-                                 "A position stands out from the next 511 by a factor of %.2f (%s, "
-                                 "d = 128)",
-                                 values[1][0], names[0])
-               : distance_figure(PE_DOTS, "contrast_dots", err,
-                                 "A position stands out from the next 511 by a factor of %.2f with "
-                                 "%s and %.1f with %s (d = 128)",
-                                 values[1][least], names[least], values[1][most], names[most]);
+        n == 1
+            ? pe_figure_titled(PE_DOTS, "contrast_dots", err,
+                               "A position stands out from the next 511 by a factor of %.2f (%s, "
+                               "d = 128)",
+                               values[1][0], names[0])
+            : pe_figure_titled(PE_DOTS, "contrast_dots", err,
+                               "A position stands out from the next 511 by a factor of %.2f with "
+                               "%s and %.1f with %s (d = 128)",
+                               values[1][least], names[least], values[1][most], names[most]);
     pe_figure_x(figure, "contrast G(0) / mean |G(k)|", PE_LINEAR);
     pe_figure_categories(figure, n, names, NULL);
     for (size_t w = 0; w < WIDTHS; w++) {
@@ -238,7 +239,7 @@ static void draw_norms(const distance_run *run, pe_section *section, const norm_
     }
     char first[256];
     snprintf(first, sizeof first, "%s", distance_label(who[least]));
-    pe_figure *figure = distance_figure(
+    pe_figure *figure = pe_figure_titled(
         PE_CURVES, "norm_curves", err,
         "Every step of %s is equally long, to %.1g of the mean; those of %s differ by %.0f %%",
         first, relative_range(&curves[least].steps), distance_label(who[most]),
@@ -312,12 +313,12 @@ static pe_status show_scale_myth(const distance_run *run, pe_section *section, p
             distance_info(section, &v, "its codes carry a factor");
     }
     if (status == PE_OK)
-        distance_say(section,
-                     "Codes have a length of their own. At d = 512 a code is %.1f times as long as "
-                     "a token row drawn from $N(0, 0.02^2)$; multiplied by $\\sqrt{512}$, the "
-                     "usual remedy, the token is still shorter (%.2f); against rows from $N(0, 1)$ "
-                     "the code is the shorter one (%.2f).",
-                     ratio[0], ratio[1], ratio[2]);
+        pe_say(section,
+               "Codes have a length of their own. At d = 512 a code is %.1f times as long as "
+               "a token row drawn from $N(0, 0.02^2)$; multiplied by $\\sqrt{512}$, the "
+               "usual remedy, the token is still shorter (%.2f); against rows from $N(0, 1)$ "
+               "the code is the shorter one (%.2f).",
+               ratio[0], ratio[1], ratio[2]);
     return status;
 }
 

@@ -135,10 +135,10 @@ static pe_status judge_noise(const distance_run *run, pe_section *section, doubl
                                         tau_of_table, S, &band, err);
     if (status != PE_OK)
         return status;
-    distance_say(section,
-                 "The noise band: nine of ten random tables of %zu rows and %zu columns have τ "
-                 "between %.4f and %.4f. A table inside it has learned nothing about distance.",
-                 run->T, width, band.low, band.high);
+    pe_say(section,
+           "The noise band: nine of ten random tables of %zu rows and %zu columns have τ "
+           "between %.4f and %.4f. A table inside it has learned nothing about distance.",
+           run->T, width, band.low, band.high);
     pe_verdict v = distance_verdict("D3", NULL, "τ of random tables, mean", band.mean);
     v.ci_low = band.low;
     v.ci_high = band.high;
@@ -205,7 +205,7 @@ static pe_status draw_rows(pe_section *section, const order_row *rows, int count
         perfect += c->tau == 1;
         blind += fabs(c->tau) < 0.05;
     }
-    pe_figure *figure = distance_figure(
+    pe_figure *figure = pe_figure_titled(
         PE_BARS_STACKED, "concordance_bars", err,
         "%d of %d shares order all distances rightly (τ = 1); %d hardly order them (|τ| < 0.05)",
         perfect, count, blind);

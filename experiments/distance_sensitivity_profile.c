@@ -91,13 +91,13 @@ static pe_figure *kernel_figure(const distance_run *run, pe_error *err)
     double law = (double)NAN;
     const size_t at = run->T > 100 ? 100 : run->T - 1;
     if (!c || pe_kernel_log_law(c->base, (double)at, &law, NULL) != PE_OK)
-        return distance_figure(PE_CURVES, "profile_kernels", err,
-                               "Similarity of positions against distance: %d kernels",
-                               count_ratio(run, true));
-    return distance_figure(PE_CURVES, "profile_kernels", err,
-                           "%s: similarity falls with the logarithm of distance, %.3f at 1 token, "
-                           "%.3f at %zu (log law: %.3f)",
-                           c->title, c->shown[1], c->shown[at], at, law);
+        return pe_figure_titled(PE_CURVES, "profile_kernels", err,
+                                "Similarity of positions against distance: %d kernels",
+                                count_ratio(run, true));
+    return pe_figure_titled(PE_CURVES, "profile_kernels", err,
+                            "%s: similarity falls with the logarithm of distance, %.3f at 1 token, "
+                            "%.3f at %zu (log law: %.3f)",
+                            c->title, c->shown[1], c->shown[at], at, law);
 }
 
 /* An untrained table only when there is nothing else. */
@@ -137,7 +137,7 @@ static void draw_one_sided(const distance_run *run, pe_section *section, const d
     const distance_subject *least = steepest(run);
     if (!least)
         return;
-    pe_figure *figure = distance_figure(
+    pe_figure *figure = pe_figure_titled(
         PE_CURVES, "profile_logits", err,
         "Content aside, %s gives a key %zu tokens back %.3g times the weight of the query's own "
         "place",
@@ -169,7 +169,7 @@ static void draw_signed(const distance_run *run, pe_section *section, pe_error *
         both += d->ahead != NULL;
         differ += d->ahead && !same;
     }
-    pe_figure *figure = distance_figure(
+    pe_figure *figure = pe_figure_titled(
         PE_CURVES, "profile_signed", err,
         "Past and future differ for %d of %d shares; the others are even in the offset", differ,
         both);
@@ -293,7 +293,7 @@ static void write_widths(pe_sheet *sheet, const distance_subject *d, double *con
 static void draw_widths(const distance_subject *d, pe_section *section, double *const G[WIDTHS],
                         size_t n, double *x, double *y, pe_error *err)
 {
-    pe_figure *figure = distance_figure(
+    pe_figure *figure = pe_figure_titled(
         PE_CURVES, "profile_widths", err,
         "%s: width hardly matters near by (g(10) is %.3f, %.3f, %.3f at d = %zu, %zu, %zu) and "
         "decides where the ripples start",
@@ -408,12 +408,12 @@ pe_status distance_profiles(distance_run *run, pe_error *err)
         double law = (double)NAN;
         const size_t at = run->T > 10 ? 10 : run->T - 1;
         pe_kernel_log_law(run->cosine->base, (double)at, &law, NULL);
-        distance_say(section,
-                     "%s, d = %zu: g(1) = %.6f, g(%zu) = %.6f, where the log law says %.4f. The "
-                     "decay is logarithmic, not exponential: each factor of ten in distance costs "
-                     "about 1/log10 B = %.2f of the similarity.",
-                     run->cosine->title, run->cosine->width, run->cosine->shown[1], at,
-                     run->cosine->shown[at], law, 1 / log10(run->cosine->base));
+        pe_say(section,
+               "%s, d = %zu: g(1) = %.6f, g(%zu) = %.6f, where the log law says %.4f. The "
+               "decay is logarithmic, not exponential: each factor of ten in distance costs "
+               "about 1/log10 B = %.2f of the similarity.",
+               run->cosine->title, run->cosine->width, run->cosine->shown[1], at,
+               run->cosine->shown[at], law, 1 / log10(run->cosine->base));
     }
     draw_one_sided(run, section, x, x + run->T, err);
     draw_signed(run, section, err);

@@ -216,15 +216,17 @@ static void draw_maps(pe_section *section, const projected *p, pe_error *err)
     const double chance = 2 / (double)p->T;
     pe_figure *figure =
         p->r2[IDENTITY] > 3 * chance
-            ? distance_figure(PE_HEATMAPS, id, err,
-                              "%s: a random projection leaves %.0f %% of the dependence on the "
-                              "offset (R² %.3f → %.3f); turning pairs keeps %.0f %%",
-                              distance_label(p->d), 100 * p->r2[RANDOM] / p->r2[IDENTITY],
-                              p->r2[IDENTITY], p->r2[RANDOM], 100 * p->r2[TURNED] / p->r2[IDENTITY])
-            : distance_figure(PE_HEATMAPS, id, err,
-                              "%s: nothing for a projection to destroy, R² is %.3f before and %.3f "
-                              "after, chance is %.3f",
-                              distance_label(p->d), p->r2[IDENTITY], p->r2[RANDOM], chance);
+            ? pe_figure_titled(PE_HEATMAPS, id, err,
+                               "%s: a random projection leaves %.0f %% of the dependence on the "
+                               "offset (R² %.3f → %.3f); turning pairs keeps %.0f %%",
+                               distance_label(p->d), 100 * p->r2[RANDOM] / p->r2[IDENTITY],
+                               p->r2[IDENTITY], p->r2[RANDOM],
+                               100 * p->r2[TURNED] / p->r2[IDENTITY])
+            : pe_figure_titled(
+                  PE_HEATMAPS, id, err,
+                  "%s: nothing for a projection to destroy, R² is %.3f before and %.3f "
+                  "after, chance is %.3f",
+                  distance_label(p->d), p->r2[IDENTITY], p->r2[RANDOM], chance);
     pe_figure_x(figure, "key j (token)", PE_LINEAR);
     pe_figure_y(figure, "query i (token)", PE_LINEAR);
     pe_figure_colours(figure, PE_SIGNED, "P W Pᵀ", PE_LINEAR);
@@ -289,14 +291,14 @@ static pe_status show_one(distance_run *run, const distance_subject *d, pe_secti
             draw_maps(section, &p, err);
         if (d == run->cosine) {
             run->projected_r2 = p.r2[RANDOM];
-            distance_say(section,
-                         "%s: R² of the diagonals is %.6f with W = I and %.3f on average over %zu "
-                         "random W (95 %% interval of the mean %.3f to %.3f; chance is 2/T = "
-                         "%.4f). The pairs that turn together are %s. A W that turns them commutes "
-                         "with a shift of all positions, so it keeps R² = %.6f.",
-                         d->title, p.r2[IDENTITY], p.r2[RANDOM], draws, p.r2_over[RANDOM].low,
-                         p.r2_over[RANDOM].high, 2 / (double)run->T,
-                         p.halves ? "half the width apart" : "neighbouring columns", p.r2[TURNED]);
+            pe_say(section,
+                   "%s: R² of the diagonals is %.6f with W = I and %.3f on average over %zu "
+                   "random W (95 %% interval of the mean %.3f to %.3f; chance is 2/T = "
+                   "%.4f). The pairs that turn together are %s. A W that turns them commutes "
+                   "with a shift of all positions, so it keeps R² = %.6f.",
+                   d->title, p.r2[IDENTITY], p.r2[RANDOM], draws, p.r2_over[RANDOM].low,
+                   p.r2_over[RANDOM].high, 2 / (double)run->T,
+                   p.halves ? "half the width apart" : "neighbouring columns", p.r2[TURNED]);
         }
     }
     pe_release(values);

@@ -189,7 +189,7 @@ static void draw_subject(pe_section *section, const distance_subject *d, rotary_
     snprintf(id, sizeof id, "bound_%.40s", d->id);
     const double near = sqrt(c->near);
     const double far = sqrt(fmax(c->near + c->change, 0));
-    pe_figure *figure = distance_figure(
+    pe_figure *figure = pe_figure_titled(
         PE_CURVES, id, err,
         "%s: the bound falls to %.2f of its start within 1000 tokens, random logits %s "
         "(typical size %.3f up to %d tokens, %.3f beyond %d)",
@@ -261,13 +261,13 @@ static void write_table(pe_section *section, const distance_subject *d, const ro
         distance_expect(section, &v, 0, 1e-4, "METRICS.md 1.5 [computed here]",
                         "the bound of the base that it declares");
     }
-    distance_say(section,
-                 "%s: the bound starts at (h + 1)/2 = %.4f and is %.4f at 1000 and %.4f at 2000 "
-                 "tokens: it is not monotone either. The mean square of random logits changes by "
-                 "%.2g (95 %% interval %.2g to %.2g) from the first ten tokens to those beyond "
-                 "1000, where it is %.2g; 1/D would be %.2g.",
-                 d->title, c->bound[0], c->bound[1000], c->bound[2000], c->change, c->change_low,
-                 c->change_high, c->near + c->change, 1 / (double)WIDTH);
+    pe_say(section,
+           "%s: the bound starts at (h + 1)/2 = %.4f and is %.4f at 1000 and %.4f at 2000 "
+           "tokens: it is not monotone either. The mean square of random logits changes by "
+           "%.2g (95 %% interval %.2g to %.2g) from the first ten tokens to those beyond "
+           "1000, where it is %.2g; 1/D would be %.2g.",
+           d->title, c->bound[0], c->bound[1000], c->bound[2000], c->change, c->change_low,
+           c->change_high, c->near + c->change, 1 / (double)WIDTH);
 }
 
 static pe_status show_subject(const distance_run *run, const distance_subject *d,

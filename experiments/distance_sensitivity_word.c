@@ -289,12 +289,12 @@ pe_status distance_same_word(distance_run *run, pe_error *err)
     pe_section *section = pe_result_section(run->result, "One word everywhere (D9)");
     const size_t words = run->lab->size.quick ? QUICK_WORDS : WORDS;
     word_view view = {.most_title = ""};
-    distance_say(section,
-                 "Put one word at every position: content is then the same everywhere, and what "
-                 "attention still prefers is position. One layer with random projections "
-                 "$N(0, 1/d)$, %zu random words from $N(0, 1)$, weights averaged (after Wang et "
-                 "al., ICLR 2021, who used trained models). The control has no encoding.",
-                 words);
+    pe_say(section,
+           "Put one word at every position: content is then the same everywhere, and what "
+           "attention still prefers is position. One layer with random projections "
+           "$N(0, 1/d)$, %zu random words from $N(0, 1)$, weights averaged (after Wang et "
+           "al., ICLR 2021, who used trained models). The control has no encoding.",
+           words);
     view.sheet = pe_section_table(
         section, "one_word",
         "Mean attention weights with one word at every position, head 0, no mask. Moved weight: "
@@ -303,21 +303,21 @@ pe_status distance_same_word(distance_run *run, pe_error *err)
     bool control = false;
     for (int i = 0; i < run->count; i++)
         control = control || (run->subject[i].S && run->subject[i].can == 0);
-    view.figure = distance_figure(PE_HEATMAPS, "one_word_maps", err,
-                                  "With one word everywhere, what is left is position%s: mean "
-                                  "weights over %zu words, 1/T = %.4f",
-                                  control ? "; the control, without any, stays even" : "", words,
-                                  1 / (double)run->T);
+    view.figure = pe_figure_titled(PE_HEATMAPS, "one_word_maps", err,
+                                   "With one word everywhere, what is left is position%s: mean "
+                                   "weights over %zu words, 1/T = %.4f",
+                                   control ? "; the control, without any, stays even" : "", words,
+                                   1 / (double)run->T);
     pe_status status = show_all(run, section, words, &view, err);
     if (status != PE_OK) {
         pe_figure_release(view.figure);
         return status;
     }
     finish_figure(section, &view, words);
-    distance_say(section,
-                 "%d of %d variants move more than 1 %% of the weight; %s moves the most, %.0f %%. "
-                 "A share that is flat here may still be learned later: nothing is trained.",
-                 view.moved, view.shown, view.most_title, 100 * view.most);
+    pe_say(section,
+           "%d of %d variants move more than 1 %% of the weight; %s moves the most, %.0f %%. "
+           "A share that is flat here may still be learned later: nothing is trained.",
+           view.moved, view.shown, view.most_title, 100 * view.most);
     if (!control)
         pe_section_not_applicable(section, NULL,
                                   "the control (a variant without any hook) is not among the "

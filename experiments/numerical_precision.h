@@ -81,23 +81,6 @@ enum {
     PRECISION_CONTENT = PRECISION_EVERYWHERE & ~PRECISION_POSITIONAL
 };
 
-/* ---- saying and judging (numerical_precision_words.c) ---- */
-
 enum { PRECISION_TEXT = 1200 };
-
-/* What is judged: expected and its source may be absent (NaN, NULL). */
-typedef struct precision_check {
-    const char *id, *variant, *quantity, *unit;
-    double value, expected;
-    const char *source, *because;
-} precision_check;
-void precision_within(pe_section *section, const precision_check *check, double tolerance);
-void precision_factor(pe_section *section, const precision_check *check, double factor);
-void precision_at_most(pe_section *section, const precision_check *check);  /* value <= expected */
-void precision_at_least(pe_section *section, const precision_check *check); /* value >= expected */
-/* A measured number without an expected one; NaN: "not applicable", for which `because` must say
- * why.
- */
-void precision_info(pe_section *section, const precision_check *check);
 
 #endif

@@ -25,17 +25,17 @@ void growth_judge_published(pe_section *section, const pe_subject *subject,
             continue;
         snprintf(quantity, sizeof quantity, "largest float error below %.0f%s%s", at[i],
                  path ? ", path " : "", path ? path : "");
-        precision_check check = {.id = "P2",
-                                 .variant = subject->variant->id,
-                                 .quantity = quantity,
-                                 .value = growth_below(g, at[i]),
-                                 .expected = exact ? 0x1p-25 : powf_error[i],
-                                 .source = "METRICS.md 3.2 [computed here]"};
+        pe_check check = {.id = "P2",
+                          .variant = subject->variant->id,
+                          .quantity = quantity,
+                          .value = growth_below(g, at[i]),
+                          .expected = exact ? 0x1p-25 : powf_error[i],
+                          .source = "METRICS.md 3.2 [computed here]"};
         if (quick) {
             check.because = "a quick run looks at too few positions to find the largest error";
-            precision_info(section, &check);
+            pe_check_info(section, &check);
         } else
-            precision_factor(section, &check, 2);
+            pe_check_factor(section, &check, 2);
     }
 }
 

@@ -60,20 +60,20 @@ static void judge(pe_section *section, const claim_found *f)
         char quantity[128];
         const bool power_of_two = widths[w] != 768;
         snprintf(quantity, sizeof quantity, "frequency error of exp-step, d = %d", widths[w]);
-        precision_check check = {.id = "P1",
-                                 .quantity = quantity,
-                                 .unit = "2^-24",
-                                 .value = f->error[PE_PATH_EXP_STEP][w],
-                                 .expected = 19.4,
-                                 .source = "METRICS.md 3.1 [computed here]"};
-        precision_at_most(section, &check);
+        pe_check check = {.id = "P1",
+                          .quantity = quantity,
+                          .unit = "2^-24",
+                          .value = f->error[PE_PATH_EXP_STEP][w],
+                          .expected = 19.4,
+                          .source = "METRICS.md 3.1 [computed here]"};
+        pe_check_at_most(section, &check);
         check.expected = 4;
         if (widths[w] <= 512)
-            precision_at_least(section, &check);
+            pe_check_at_least(section, &check);
         snprintf(quantity, sizeof quantity, "frequency error of pow, d = %d", widths[w]);
         check.value = f->error[PE_PATH_POW][w];
         check.expected = power_of_two ? 2 : 11;
-        precision_at_most(section, &check);
+        pe_check_at_most(section, &check);
     }
 }
 

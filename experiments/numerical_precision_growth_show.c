@@ -37,14 +37,14 @@ static void judge_exponent(pe_section *section, const pe_subject *subject, const
     char quantity[128];
     const bool phases = precision_option(subject->instance, "base", &base);
     snprintf(quantity, sizeof quantity, "exponent of the float error in L, %s", kind);
-    precision_check check = {.id = "P3",
-                             .variant = subject->variant->id,
-                             .quantity = quantity,
-                             .value = g->line.slope,
-                             .expected = 1,
-                             .source = "phase rounded to 24 digits"};
+    pe_check check = {.id = "P3",
+                      .variant = subject->variant->id,
+                      .quantity = quantity,
+                      .value = g->line.slope,
+                      .expected = 1,
+                      .source = "phase rounded to 24 digits"};
     if (g->kind != GROWTH_FLAT && phases) {
-        precision_within(section, &check, 0.1);
+        pe_check_within(section, &check, 0.1);
         return;
     }
     static const char *const because[] = {
@@ -53,7 +53,7 @@ static void judge_exponent(pe_section *section, const pe_subject *subject, const
         [GROWTH_PROPORTIONAL] = "it states no base, so nothing is expected of it"};
     check.because = isnan(g->line.slope) ? "too few positions, or no error at all, for a fit"
                                          : because[g->kind];
-    precision_info(section, &check);
+    pe_check_info(section, &check);
 }
 
 static void judge_growth(precision_run *run, pe_section *section, const pe_subject *subject,
@@ -70,20 +70,20 @@ static void judge_growth(precision_run *run, pe_section *section, const pe_subje
     for (int m = 0; m < g->octaves; m++)
         worst = fmax(worst, g->float_error[m] / g->bound[m]);
     snprintf(quantity, sizeof quantity, "float error / (2^-23 L w_max), %s", kind);
-    precision_check check = {.id = "P2",
-                             .variant = subject->variant->id,
-                             .quantity = quantity,
-                             .value = worst,
-                             .expected = 1,
-                             .source = "METRICS.md 3.2"};
+    pe_check check = {.id = "P2",
+                      .variant = subject->variant->id,
+                      .quantity = quantity,
+                      .value = worst,
+                      .expected = 1,
+                      .source = "METRICS.md 3.2"};
     if (!isnan(g->declared)) {
-        precision_at_most(section, &check);
+        pe_check_at_most(section, &check);
         return;
     }
     check.because = isnan(worst)
                         ? "its positions are whole numbers: no largest change could be measured"
                         : "w_max is here the measured largest change of an entry per token";
-    precision_info(section, &check);
+    pe_check_info(section, &check);
 }
 
 static void add_panel(pe_figure *figure, const pe_subject *subject, const char *kind,

@@ -95,27 +95,24 @@ static double largest(const double *x, int n)
  * half a step of bf16. */
 static void judge_trap(pe_section *section, const pe_subject *subject, const trap *x)
 {
-    precision_at_most(section,
-                      &(precision_check){.id = "P8",
-                                         .variant = subject->variant->id,
-                                         .quantity = "norm residual in float, every position",
-                                         .value = largest(x->norm[0], x->octaves),
-                                         .expected = 0x1p-21,
-                                         .source = "twice an ulp of float, doubled for a map"});
-    precision_at_most(section,
-                      &(precision_check){.id = "P8",
-                                         .variant = subject->variant->id,
-                                         .quantity = "norm residual, all in bf16, every position",
-                                         .value = largest(x->norm[1], x->octaves),
-                                         .expected = 0x1p-7 + 0x1p-14,
-                                         .source = "twice half a step of bf16",
-                                         .because = "although the phase is lost"});
-    precision_info(section,
-                   &(precision_check){.id = "P8",
-                                      .variant = subject->variant->id,
-                                      .quantity = "largest entry error, all in bf16",
-                                      .value = largest(x->entry[1], x->octaves),
-                                      .because = "the same vectors whose norms are right"});
+    pe_check_at_most(section, &(pe_check){.id = "P8",
+                                          .variant = subject->variant->id,
+                                          .quantity = "norm residual in float, every position",
+                                          .value = largest(x->norm[0], x->octaves),
+                                          .expected = 0x1p-21,
+                                          .source = "twice an ulp of float, doubled for a map"});
+    pe_check_at_most(section, &(pe_check){.id = "P8",
+                                          .variant = subject->variant->id,
+                                          .quantity = "norm residual, all in bf16, every position",
+                                          .value = largest(x->norm[1], x->octaves),
+                                          .expected = 0x1p-7 + 0x1p-14,
+                                          .source = "twice half a step of bf16",
+                                          .because = "although the phase is lost"});
+    pe_check_info(section, &(pe_check){.id = "P8",
+                                       .variant = subject->variant->id,
+                                       .quantity = "largest entry error, all in bf16",
+                                       .value = largest(x->entry[1], x->octaves),
+                                       .because = "the same vectors whose norms are right"});
 }
 
 static void add_panel(pe_figure *figure, const pe_subject *subject, const trap *x)
@@ -295,23 +292,21 @@ static void group_law(pe_section *section, const pe_lab *lab, pe_error *err)
         "are left out. Far out, bf16 positions t-17, t and t+17 are one number: then "
         "G(k) - G(-k) is exactly 0, a second trap.");
     pe_section_figure(section, figure);
-    precision_at_most(section,
-                      &(precision_check){.id = "P8",
-                                         .quantity = "group law residual, all double, stored fp32",
-                                         .value = largest(group[0], OCTAVES),
-                                         .expected = 3 * 0x1p-25,
-                                         .source = "three roundings of an entry, half a step each",
-                                         .because = "three stored entries take part"});
-    precision_info(section, &(precision_check){.id = "P8",
-                                               .quantity = "group law residual below 2^20, float",
-                                               .value = largest(group[1], OCTAVES),
-                                               .because = "it grows like the phase error"});
-    precision_info(
-        section,
-        &(precision_check){.id = "P8",
-                           .quantity = "group law residual below 2^20, bf16",
-                           .value = largest(group[3], OCTAVES),
-                           .because = "two entries of unit vectors are about 2 apart at most"});
+    pe_check_at_most(section, &(pe_check){.id = "P8",
+                                          .quantity = "group law residual, all double, stored fp32",
+                                          .value = largest(group[0], OCTAVES),
+                                          .expected = 3 * 0x1p-25,
+                                          .source = "three roundings of an entry, half a step each",
+                                          .because = "three stored entries take part"});
+    pe_check_info(section, &(pe_check){.id = "P8",
+                                       .quantity = "group law residual below 2^20, float",
+                                       .value = largest(group[1], OCTAVES),
+                                       .because = "it grows like the phase error"});
+    pe_check_info(section,
+                  &(pe_check){.id = "P8",
+                              .quantity = "group law residual below 2^20, bf16",
+                              .value = largest(group[3], OCTAVES),
+                              .because = "two entries of unit vectors are about 2 apart at most"});
 }
 
 pe_status precision_identities(precision_run *run, pe_error *err)

@@ -62,14 +62,14 @@ static narrow_found form(const narrow *n, double *block)
 static void expect(pe_section *section, const char *quantity, double value, double expected,
                    double tolerance, const char *source, const char *because)
 {
-    precision_within(section,
-                     &(precision_check){.id = "P6",
-                                        .quantity = quantity,
-                                        .value = value,
-                                        .expected = expected,
-                                        .source = source,
-                                        .because = because},
-                     tolerance);
+    pe_check_within(section,
+                    &(pe_check){.id = "P6",
+                                .quantity = quantity,
+                                .value = value,
+                                .expected = expected,
+                                .source = source,
+                                .because = because},
+                    tolerance);
 }
 
 /* ---- the published table ---- */

@@ -113,13 +113,13 @@ static void judge(pe_section *section, double error[COLUMNS][LENGTHS])
             char quantity[128];
             snprintf(quantity, sizeof quantity, "largest error below %.0f: %s", lengths[l],
                      columns[c].name);
-            precision_factor(section,
-                             &(precision_check){.id = "P2",
-                                                .quantity = quantity,
-                                                .value = error[c][l],
-                                                .expected = columns[c].expected[l],
-                                                .source = "METRICS.md 3.2 [computed here]"},
-                             2);
+            pe_check_factor(section,
+                            &(pe_check){.id = "P2",
+                                        .quantity = quantity,
+                                        .value = error[c][l],
+                                        .expected = columns[c].expected[l],
+                                        .source = "METRICS.md 3.2 [computed here]"},
+                            2);
         }
 }
 
@@ -214,13 +214,13 @@ static void single_positions(pe_section *section)
         char quantity[128];
         snprintf(quantity, sizeof quantity, "worst sine at position %.0f, base %.0f: %s",
                  rows[i].position, rows[i].base, rows[i].path);
-        precision_factor(section,
-                         &(precision_check){.id = "P2",
-                                            .quantity = quantity,
-                                            .value = error_at(&rows[i]),
-                                            .expected = rows[i].expected,
-                                            .source = "FIELD.md 3, bug 7 [measured]"},
-                         1.3);
+        pe_check_factor(section,
+                        &(pe_check){.id = "P2",
+                                    .quantity = quantity,
+                                    .value = error_at(&rows[i]),
+                                    .expected = rows[i].expected,
+                                    .source = "FIELD.md 3, bug 7 [measured]"},
+                        1.3);
     }
 }
 
@@ -248,16 +248,15 @@ pe_status precision_paths(precision_run *run, pe_error *err)
                                                  (double)NAN};
         for (int c = 0; c < COLUMNS; c++)
             if (!isnan(expected[c]))
-                precision_factor(section,
-                                 &(precision_check){.id = "P2",
-                                                    .quantity = c == 0 ? "RMS below 512: exp step"
-                                                                : c == 1
-                                                                    ? "RMS below 512: 1/powf"
-                                                                    : "RMS below 512: all double",
-                                                    .value = rms[c][0],
-                                                    .expected = expected[c],
-                                                    .source = "METRICS.md 3.2 [computed here]"},
-                                 1.3);
+                pe_check_factor(section,
+                                &(pe_check){.id = "P2",
+                                            .quantity = c == 0   ? "RMS below 512: exp step"
+                                                        : c == 1 ? "RMS below 512: 1/powf"
+                                                                 : "RMS below 512: all double",
+                                            .value = rms[c][0],
+                                            .expected = expected[c],
+                                            .source = "METRICS.md 3.2 [computed here]"},
+                                1.3);
         single_positions(section);
         const pe_checkable number = {"largest_error_below_32768", error[1][2], 0.5 * error[1][2]};
         pe_section_exercise(section,

@@ -160,15 +160,15 @@ static bool like_published(const pe_instance *instance)
 static void judge_shift(pe_section *section, const pe_subject *subject, const shift_found *found)
 {
     if (like_published(subject->instance))
-        precision_within(section,
-                         &(precision_check){.id = "P7",
-                                            .variant = subject->variant->id,
-                                            .quantity = "exponent of the float change in the shift",
-                                            .value = float_growth(found).slope,
-                                            .expected = 1,
-                                            .source = "METRICS.md 3.6: slope 1",
-                                            .because = "fitted from shift 1024 on"},
-                         0.1);
+        pe_check_within(section,
+                        &(pe_check){.id = "P7",
+                                    .variant = subject->variant->id,
+                                    .quantity = "exponent of the float change in the shift",
+                                    .value = float_growth(found).slope,
+                                    .expected = 1,
+                                    .source = "METRICS.md 3.6: slope 1",
+                                    .because = "fitted from shift 1024 on"},
+                        0.1);
     for (int p = 0; p < PATHS; p++)
         for (int s = 0; s < SHIFTS; s++) {
             char quantity[128], because[160];
@@ -312,15 +312,15 @@ static pe_status counting(precision_run *run, pe_section *section, const pe_subj
             break;
         snprintf(quantity, sizeof quantity, "largest logit change over all shifts, %s",
                  ways[w].name);
-        precision_within(section,
-                         &(precision_check){.id = "P7",
-                                            .variant = subject->variant->id,
-                                            .quantity = quantity,
-                                            .value = worst,
-                                            .expected = 0,
-                                            .source = "offsets are differences of indices",
-                                            .because = "a shift of all indices leaves them"},
-                         0);
+        pe_check_within(section,
+                        &(pe_check){.id = "P7",
+                                    .variant = subject->variant->id,
+                                    .quantity = quantity,
+                                    .value = worst,
+                                    .expected = 0,
+                                    .source = "offsets are differences of indices",
+                                    .because = "a shift of all indices leaves them"},
+                        0);
     }
     pe_instance_release(instance);
     return status;

@@ -57,12 +57,12 @@ static void judge_storage(pe_section *section, pe_format format, const stored *s
     char quantity[128];
     snprintf(quantity, sizeof quantity, "largest error of an exact entry stored in %s",
              pe_format_name(format));
-    precision_check check = {.id = "P4",
-                             .quantity = quantity,
-                             .value = s->largest,
-                             .expected = pe_format_epsilon(format) / 4,
-                             .source = "half a step just below 1"};
-    precision_within(section, &check, 0.02 * check.expected);
+    pe_check check = {.id = "P4",
+                      .quantity = quantity,
+                      .value = s->largest,
+                      .expected = pe_format_epsilon(format) / 4,
+                      .source = "half a step just below 1"};
+    pe_check_within(section, &check, 0.02 * check.expected);
     if (rms[format] == 0)
         return;
     snprintf(quantity, sizeof quantity, "RMS error of an exact entry stored in %s",
@@ -70,7 +70,7 @@ static void judge_storage(pe_section *section, pe_format format, const stored *s
     check.value = s->rms;
     check.expected = rms[format];
     check.source = "METRICS.md 3.3 [computed here]";
-    precision_within(section, &check, 0.02 * check.expected);
+    pe_check_within(section, &check, 0.02 * check.expected);
 }
 
 static void show_storage(pe_section *section, const double *exact, pe_error *err)
@@ -179,27 +179,27 @@ static void judge_integers(pe_section *section, pe_format format, const double *
     for (int l = 0; l < LENGTHS && expected; l++) {
         snprintf(quantity, sizeof quantity, "distinct values of 0 .. %d in %s", (256 << l) - 1,
                  pe_format_name(format));
-        precision_within(section,
-                         &(precision_check){.id = "P5",
-                                            .quantity = quantity,
-                                            .value = distinct[l],
-                                            .expected = expected[l],
-                                            .source = "METRICS.md 3.4 [computed here]"},
-                         0);
+        pe_check_within(section,
+                        &(pe_check){.id = "P5",
+                                    .quantity = quantity,
+                                    .value = distinct[l],
+                                    .expected = expected[l],
+                                    .source = "METRICS.md 3.4 [computed here]"},
+                        0);
     }
     snprintf(quantity, sizeof quantity, "first position equal to the one before, %s",
              pe_format_name(format));
-    precision_check check = {.id = "P5",
-                             .quantity = quantity,
-                             .value = collision,
-                             .expected = exp2((double)pe_format_digits(format)) + 1,
-                             .source = "2^digits + 1"};
+    pe_check check = {.id = "P5",
+                      .quantity = quantity,
+                      .value = collision,
+                      .expected = exp2((double)pe_format_digits(format)) + 1,
+                      .source = "2^digits + 1"};
     if (isnan(collision)) {
         check.because = "none below 131072";
         check.value = LONGEST;
-        precision_info(section, &check);
+        pe_check_info(section, &check);
     } else
-        precision_within(section, &check, 0);
+        pe_check_within(section, &check, 0);
 }
 
 pe_status precision_integers(precision_run *run, pe_error *err)

@@ -1,29 +1,8 @@
-/* Saying and judging, shared by the sections of this experiment. */
+/* Judging what a subject declares, shared by the sections of this experiment. */
 #include "distance_sensitivity.h"
 
 #include <math.h>
 #include <stdio.h>
-
-void distance_say(pe_section *section, const char *format, ...)
-{
-    char text[DISTANCE_TEXT];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    pe_section_paragraph(section, text);
-}
-
-pe_figure *distance_figure(pe_figure_kind kind, const char *id, pe_error *err, const char *format,
-                           ...)
-{
-    char title[DISTANCE_TEXT];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(title, sizeof title, format, args);
-    va_end(args);
-    return pe_figure_new(kind, id, title, err);
-}
 
 pe_verdict distance_verdict(const char *id, const distance_subject *d, const char *quantity,
                             double value)
