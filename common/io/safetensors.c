@@ -18,6 +18,7 @@ struct pe_safetensors {
     pe_input input;             /* closed (-1) for a file in memory */
     const unsigned char *bytes; /* a file in memory, lent; NULL otherwise */
     size_t size, data_start;
+    int partial; /* may end early */
     json_t *header;
     size_t count;
     pe_safetensors_entry *entries;
@@ -118,14 +119,15 @@ static pe_status check_ranges(const pe_safetensors *f, pe_error *err)
 {
     size_t next = 0, data = f->size - f->data_start;
     for (size_t i = 0; i < f->count; i++) {
-        const pe_safetensors_entry *e = &f->entries[i];
+        pe_safetensors_entry *e = &f->entries[i];
         if (e->begin < next)
             return refuse(f, e->name, "its bytes overlap those of another tensor", err);
         if (e->begin > next)
             return refuse(f, e->name, "there is a gap before its bytes", err);
         next = e->end;
+        e->inside = next <= data;
     }
-    if (next != data)
+    if (next != data && !(f->partial && next > data))
         return pe_fail(err, PE_FORMAT,
                        "%s: the tensors end at byte %zu of the data, the file at "
                        "%zu: it is %s",
@@ -235,14 +237,25 @@ static pe_status finish_open(pe_safetensors *f, pe_status status, pe_safetensors
     return status;
 }
 
-pe_status pe_safetensors_open(const char *path, pe_safetensors **out, pe_error *err)
+static pe_status open_file(const char *path, int partial, pe_safetensors **out, pe_error *err)
 {
     pe_safetensors *f = make(path, err);
     if (!f)
         return PE_MEMORY;
     pe_status status = pe_input_open(f->name, &f->input, err);
     f->size = f->input.size;
+    f->partial = partial;
     return finish_open(f, status, out, err);
+}
+
+pe_status pe_safetensors_open(const char *path, pe_safetensors **out, pe_error *err)
+{
+    return open_file(path, 0, out, err);
+}
+
+pe_status pe_safetensors_open_partial(const char *path, pe_safetensors **out, pe_error *err)
+{
+    return open_file(path, 1, out, err);
 }
 
 pe_status pe_safetensors_open_memory(const void *bytes, size_t size, const char *name,
@@ -326,6 +339,11 @@ pe_status pe_safetensors_read(const pe_safetensors *file, const char *name, size
                        "%s: tensor \"%.*s\": type %.*s with this many axes is not read here (read "
                        "are F64 F32 F16 BF16 I64 I32 U8 BOOL, up to 8 axes)",
                        file->name, SHOWN, name, SHOWN, e->dtype);
+    if (!e->inside)
+        return pe_fail(err, PE_FORMAT,
+                       "%s: tensor \"%.*s\" ends at byte %zu of the data, the file at %zu: it is "
+                       "cut off",
+                       file->name, SHOWN, name, e->end, file->size - file->data_start);
     if (e->end - e->begin > max_bytes)
         return pe_fail(err, PE_MEMORY, "%s: tensor \"%.*s\": %zu bytes, more than the %zu allowed",
                        file->name, SHOWN, name, e->end - e->begin, max_bytes);

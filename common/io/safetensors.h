@@ -22,6 +22,7 @@ typedef struct pe_safetensors_entry {
     int rank;          /* when readable */
     size_t shape[PE_SHAPE_RANK];
     size_t begin, end; /* bytes, from the start of the data */
+    int inside;        /* whether the file holds all of them */
 } pe_safetensors_entry;
 
 /* Open and check; on success the caller owns *out until pe_safetensors_close.
@@ -29,7 +30,12 @@ typedef struct pe_safetensors_entry {
  *   PE_MEMORY  no memory for the header */
 pe_status pe_safetensors_open(const char *path, pe_safetensors **out, pe_error *err);
 
-/* As above for `size` bytes in memory, lent until close; `name` stands for the path. */
+/* As above, but a file that ends early is accepted, as downloads do: each tensor that lies wholly
+ * inside can be read, and the others are refused when wanted (PE_FORMAT, `inside` is 0). */
+pe_status pe_safetensors_open_partial(const char *path, pe_safetensors **out, pe_error *err);
+
+/* As pe_safetensors_open for `size` bytes in memory, lent until close; `name` stands for the path.
+ */
 pe_status pe_safetensors_open_memory(const void *bytes, size_t size, const char *name,
                                      pe_safetensors **out, pe_error *err);
 void pe_safetensors_close(pe_safetensors *file); /* NULL does nothing */

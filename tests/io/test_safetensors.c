@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A file in memory: the header's length, the header, `data` zero bytes. */
 static size_t build(unsigned char *file, const char *header, size_t data)
@@ -188,6 +189,36 @@ static void a_file_cut_at_any_length_is_refused(void)
     CU_ASSERT_EQUAL(pe_live_blocks(), 0);
 }
 
+static void a_file_that_ends_early_gives_what_lies_inside_when_asked_to(void)
+{
+    const char *path = path_of("early.safetensors");
+    pe_safetensors *f = NULL;
+    pe_tensor t = {0};
+    pe_error err = {0};
+    CU_ASSERT_EQUAL(pe_safetensors_write(path, items, 3, texts, 2, NULL), PE_OK);
+    FILE *stream = fopen(path, "rb");
+    fseek(stream, 0, SEEK_END);
+    const long size = ftell(stream);
+    fclose(stream);
+    CU_ASSERT_EQUAL(truncate(path, size - 1), 0); /* into the last tensor, layer.0.half */
+    CU_ASSERT_EQUAL(pe_safetensors_open(path, &f, &err), PE_FORMAT);
+    CU_ASSERT_EQUAL_FATAL(pe_safetensors_open_partial(path, &f, &err), PE_OK);
+    CU_ASSERT_TRUE(pe_safetensors_at(f, 1)->inside);
+    CU_ASSERT_FALSE(pe_safetensors_at(f, 2)->inside);
+    CU_ASSERT_EQUAL(pe_safetensors_read(f, "layer.0.weight", 99, &t, &err), PE_OK);
+    CU_ASSERT_EQUAL(memcmp(t.data, weights, sizeof weights), 0);
+    pe_tensor_release(&t);
+    CU_ASSERT_EQUAL(pe_safetensors_read(f, "layer.0.half", 99, &t, &err), PE_FORMAT);
+    PE_CONTAINS(err.text, "ends at byte 36 of the data, the file at 35: it is cut off");
+    pe_safetensors_close(f);
+    stream = fopen(path, "ab");
+    fputs("more", stream);
+    fclose(stream);
+    CU_ASSERT_EQUAL(pe_safetensors_open_partial(path, &f, &err), PE_FORMAT);
+    PE_CONTAINS(err.text, "longer than its header says");
+    CU_ASSERT_EQUAL(pe_live_blocks(), 0);
+}
+
 static pe_status write_and_read(const char *path)
 {
     pe_safetensors *f = NULL;
@@ -225,4 +256,5 @@ PE_TEST_MAIN("io: safetensors", PE_TEST(ranges_must_tile_the_data),
              PE_TEST(several_tensors_and_texts_survive_a_file),
              PE_TEST(what_cannot_be_written_is_refused),
              PE_TEST(a_file_cut_at_any_length_is_refused),
+             PE_TEST(a_file_that_ends_early_gives_what_lies_inside_when_asked_to),
              PE_TEST(every_failed_allocation_is_reported))
