@@ -5,6 +5,7 @@
 #include "analysis/start.h"
 #include "base/memory.h"
 
+#include <gsl/gsl_cdf.h>
 #include <math.h>
 
 static pe_status measure_draws(size_t T, size_t d, double sigma, size_t draws, uint64_t seed,
@@ -58,4 +59,9 @@ pe_status pe_noise_band_of(size_t T, size_t d, double sigma, size_t draws, doubl
     pe_release(values);
     pe_release(P);
     return st;
+}
+
+double pe_noise_cosine(size_t n, size_t d)
+{
+    return sqrt(gsl_cdf_chisq_Pinv(0.99865, (double)n) / ((double)n * (double)d));
 }

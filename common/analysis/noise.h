@@ -26,4 +26,10 @@ pe_status pe_noise_band_of(size_t T, size_t d, double sigma, size_t draws, doubl
                            uint64_t seed, pe_table_measure measure, void *context,
                            pe_noise_band *out, pe_error *err);
 
+/* What the RMS cosine of a row of width d with n independent random rows stays below with
+ * probability 0.99865 (three standard deviations of a normal). d cos^2 of independent random
+ * directions is close to chi-squared with one degree of freedom, the sum of n to that with n.
+ * Squares, because in a mean cosines of both signs would cancel. n, d >= 1. */
+double pe_noise_cosine(size_t n, size_t d);
+
 #endif
