@@ -1,6 +1,7 @@
-# How things are compiled here, and the three words the other CMakeLists use:
+# How things are compiled here, and the four words the other CMakeLists use:
 #   pe_room(NAME LINK ...)     one folder of common/ = one static library pe_NAME
 #   pe_add_variant(ID)         one folder of variants/ = one object, built in and as ID.so
+#   pe_add_exhibit(ID)         the same for variants/gallery, never among the variants
 #   pe_add_test_folder(NAME)   one folder of tests/ = one CUnit binary per test_*.c
 
 find_package(PkgConfig REQUIRED)
@@ -54,7 +55,7 @@ function(pe_room name)
     target_link_libraries(pe_${name} PUBLIC ${ARG_LINK} PRIVATE $<BUILD_INTERFACE:pe_flags>)
 endfunction()
 
-function(pe_add_variant id)
+function(pe_add_module id folder)
     set(source ${CMAKE_CURRENT_SOURCE_DIR}/${id}.c)
     add_library(pe_variant_object_${id} OBJECT ${source})
     target_include_directories(pe_variant_object_${id} PRIVATE ${PROJECT_SOURCE_DIR}/common/api)
@@ -66,8 +67,17 @@ function(pe_add_variant id)
         target_link_options(${id} PRIVATE -Wl,-z,defs)
     endif()
     set_target_properties(${id} PROPERTIES PREFIX "" LINKER_LANGUAGE C
-        LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/modules)
+        LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${folder})
+endfunction()
+
+function(pe_add_variant id)
+    pe_add_module(${id} modules)
     set_property(GLOBAL APPEND PROPERTY POSENC_VARIANT_IDS ${id})
+endfunction()
+
+# A defect of the gallery: a module as any other, in a folder that nobody searches for variants.
+function(pe_add_exhibit id)
+    pe_add_module(${id} modules/gallery)
 endfunction()
 
 function(pe_add_test_folder name)

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Vectors by offset as they went wrong in public code (../exhibits.def). Right is Shaw et al. 2018,
+ * arXiv:1803.02155, eq. (4), keys only: q_i . (k_j + rel_k[clamp(j - i) + clip]) / sqrt(D).
+ *
+ *   cached   a decoding step forgets where it is: tokens from `row` on have offset 0 to every key
+ *   sign     the index is clamp(i - j): every entry off the diagonal is its mirror's */
+#include "posenc.h"
+
+#ifdef PE_FIRST
+enum { BUG, ROW, CLIP };
+enum { CACHED, SIGN };
+enum { REL_K };
+static const pe_option options[] = {
+    {"bug", PE_CHOICE, CACHED, 0, 0, "cached|sign", "what is wrong"},
+    {"row", PE_INT, 64, 0, 1 << 30, NULL, "first token that is decoded by itself"},
+    {"clip", PE_INT, 16, 0, 65536, NULL, "offsets beyond this count as it, in tokens"}};
+
+static bool setup(pe_setup *s)
+{
+    const int width = s->dims->head_dim;
+    pe_add_param(s, "rel_k", PE_INIT_NORMAL, 1 / sqrt((double)width), 2,
+                 2 * pe_setup_int(s->opt, CLIP) + 1, width, 0);
+    s->param[REL_K].meaning = "added to the key, by clipped offset";
+    return true;
+}
+
+static int64_t clamped(int64_t n, int64_t clip)
+{
+    return n < -clip ? -clip : n > clip ? clip : n;
+}
+#endif
+
+static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw, pe_real *s)
+{
+    const int D = c->dims->head_dim;
+    const int64_t clip = pe_opt_int(c, CLIP), first = pe_opt_int(c, ROW);
+    const bool sign = pe_opt_int(c, BUG) == SIGN;
+    for (int i = 0; i < tile->nq; i++)
+        for (int j = 0; j < tile->nk; j++) {
+            const int64_t offset = tile->kj[j] - tile->qi[i];
+            const int64_t n = sign ? -offset : tile->qi[i] >= first ? 0 : offset;
+            const pe_real *row = c->w[REL_K] + (clamped(n, clip) + clip) * D;
+            pe_real sum = 0;
+            for (int d = 0; d < D; d++)
+                sum += tile->q[i * D + d] * row[d];
+            s[i * tile->nk + j] = raw[i * tile->nk + j] + sum / pe_sqrt(pe_num(D));
+        }
+}
+
+static const pe_ops PE(ops) = {.logits = PE(logits)};
+
+PE_VARIANT(bug_shaw, .title = "Shaw with a bug", .source = "variants/gallery/exhibits.def",
+           .summary = "Vectors by offset as they went wrong in public code.",
+           .formula = "A_{ij} \\ne q_i \\cdot (k_j + a_{c(j-i)})", PE_OPTIONS(options),
+           .setup = setup);
+
+#include PE_NEXT("bug_shaw.c")

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Transformer-XL's shift of a matrix as it went wrong in public code (../exhibits.def). Right is
+ * Dai et al. 2019, arXiv:1901.02860, section 3.3: (q_i + v) . r_n with n = i - j.
+ *
+ * The authors compute x[i][m] = (q_i + v) . r_(K-1-m), m = 0 .. K-1 (appendix B), put a column of
+ * zeros on the left, read the memory of T rows of K+1 as K+1 rows of T, drop the first of these
+ * rows, and read again as T rows of K. For n >= 0 the result is (q_i + v) . r_n. Above the diagonal
+ * the memory has moved on to the next query: with T = K,
+ *
+ *   n = -1   0                       n < -1   (q_(i+1) + v) . r_(K+1+n)
+ *
+ *   unmasked   this, used where keys to the right are seen
+ *   slice      the last row is dropped instead of the first: the diagonal is 0, a key to the left
+ *              has (q_(i-1) + v) . r_(n-1), a key to the right (q_i + v) . r_(K+n)
+ *
+ * The queries of other tokens are kept as the state of a token. */
+#include "posenc.h"
+
+#ifdef PE_FIRST
+enum { BUG };
+enum { UNMASKED, SLICE };
+static const pe_option options[] = {
+    {"bug", PE_CHOICE, UNMASKED, 0, 0, "unmasked|slice", "what is wrong"}};
+
+enum { U, VBIAS, WKR };
+
+static bool setup(pe_setup *s)
+{
+    const int heads = s->dims->heads, width = s->dims->head_dim, model = s->dims->model_dim;
+    if (model % 2 != 0)
+        return pe_refuse(s, "model_dim is %d, but must be even", model);
+    s->u = pe_add_param(s, "u", PE_INIT_NORMAL, 0.02, 2, heads, width, 0);
+    pe_add_param(s, "vbias", PE_INIT_NORMAL, 0.02, 2, heads, width, 0);
+    pe_add_param(s, "WkR", PE_INIT_XAVIER, 0, 2, model, (int64_t)heads * width, 0);
+    s->param[U].per_model = s->param[VBIAS].per_model = true;
+    s->state = heads * width;
+    s->flags = PE_WHOLE_ROWS;
+    s->scratch = (size_t)(model + width);
+    return true;
+}
+#endif
+
+/* A token keeps its query, all heads: (H, D). */
+static void PE(state)(const pe_call *c, const pe_run *run, pe_real *state)
+{
+    const int H = c->dims->heads, D = c->dims->head_dim;
+    for (int t = 0; t < run->n; t++)
+        for (int h = 0; h < H; h++)
+            for (int d = 0; d < D; d++)
+                state[(t * H + h) * D + d] = run->q ? run->q[(h * run->n + t) * D + d] : 0;
+}
+
+/* r_n = [sin(n w) | cos(n w)] WkR, of one head (D). */
+static void PE(row_of)(const pe_call *c, int head, int64_t n, pe_real *row)
+{
+    const int width = c->dims->model_dim, half = width / 2, D = c->dims->head_dim;
+    const int all = c->dims->heads * D;
+    pe_real *sinusoid = c->scratch + D;
+    for (int k = 0; k < half; k++) {
+        const pe_real phase = pe_num(n) * pe_inverse_frequency(10000, k, width);
+        sinusoid[k] = pe_sin(phase);
+        sinusoid[half + k] = pe_cos(phase);
+    }
+    c->lent->gemm(false, false, 1, D, width, 1, sinusoid, width, c->w[WKR] + head * D, all, 0, row,
+                  D);
+}
+
+/* Which query and which row the shifted matrix holds at (i, j); false: a zero. */
+static bool PE(found_at)(const pe_call *c, int64_t i, int64_t j, int64_t *query, int64_t *distance)
+{
+    const int64_t K = c->length, n = i - j;
+    const bool slice = pe_opt_int(c, BUG) == SLICE;
+    if (slice) {
+        *query = n > 0 ? i - 1 : i;
+        *distance = n > 0 ? n - 1 : K + n;
+        return n != 0;
+    }
+    *query = n >= 0 ? i : i + 1;
+    *distance = n >= 0 ? n : K + 1 + n;
+    return n != -1;
+}
+
+static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw, pe_real *s)
+{
+    const int H = c->dims->heads, D = c->dims->head_dim, h = tile->head;
+    const pe_real *v = c->w[VBIAS] + h * D;
+    for (int i = 0; i < tile->nq; i++)
+        for (int j = 0; j < tile->nk; j++) {
+            const size_t at = (size_t)i * (size_t)tile->nk + (size_t)j;
+            int64_t query, distance;
+            s[at] = raw[at];
+            if (!tile->allowed[at] || !PE(found_at)(c, tile->qi[i], tile->kj[j], &query, &distance))
+                continue;
+            PE(row_of)(c, h, distance, c->scratch);
+            const pe_real *q = tile->k_state + ((query - tile->kj[0]) * H + h) * D;
+            pe_real sum = 0;
+            for (int d = 0; d < D; d++)
+                sum += (q[d] + v[d]) * c->scratch[d];
+            s[at] += sum / pe_sqrt(pe_num(D));
+        }
+}
+
+static const pe_ops PE(ops) = {.state = PE(state), .logits = PE(logits)};
+
+PE_VARIANT(bug_shift, .title = "Transformer-XL with a bug",
+           .source = "variants/gallery/exhibits.def",
+           .summary = "The shift of a matrix of relative scores as it went wrong in public code.",
+           .formula = "B_{ij} \\ne (q_i + v) \\cdot r_{i-j}", PE_OPTIONS(options), .setup = setup);
+
+#include PE_NEXT("bug_shift.c")
