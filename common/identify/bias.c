@@ -64,7 +64,7 @@ static void add(pe_finding *found, size_t room, size_t *count, const pe_finding 
 static void try_slopes(const pe_matrix *vector, pe_rule rule, double base, pe_finding *found,
                        size_t room, size_t *count)
 {
-    double slope[HEADS];
+    double slope[HEADS] = {0};
     const size_t heads = vector->layers * vector->rows * vector->columns;
     const double sign = vector->values[0] < 0 ? -1 : 1;
     pe_slopes_by_rule(rule, heads, base, slope);
@@ -244,7 +244,7 @@ static void name_slopes(const square *s, double *slope, pe_finding *f)
 static void try_linear(const square *s, pe_rule rule, term of, double shift, double *table,
                        pe_finding *found, size_t room, size_t *count)
 {
-    double slope[HEADS];
+    double slope[HEADS] = {0};
     pe_finding f = {.family = PE_FAMILY_BIAS,
                     .rule = rule,
                     .causal = s->causal,
