@@ -16,11 +16,12 @@ say() { echo "$*" >> "$work/bad"; }
 rooms_of() {
     case $1 in
     base | api) echo ;;
-    numbers) echo ;;
-    core) echo numbers ;;
+    numbers | kernels) echo ;;
+    core) echo numbers kernels ;;
     registry) echo core ;;
     conformance) echo registry core numbers ;;
     analysis) echo ;;
+    identify) echo numbers ;;
     io) echo numbers ;;
     plot) echo io ;;
     report) echo plot io ;;

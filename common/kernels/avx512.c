@@ -1,0 +1,172 @@
+/* Kernels for AVX-512: blocks of 8 rows times 32 columns in 16 registers, each element of a
+ * broadcast from memory. */
+#include "kernels/kinds.h"
+
+#ifdef PE_KERNELS_X86
+#include <immintrin.h>
+#include <math.h>
+
+#define HERE        __attribute__((target("avx512f")))
+#define HERE_INLINE static inline __attribute__((always_inline, target("avx512f")))
+
+enum { ROWS = 8, VECTOR = 16 };
+
+HERE_INLINE __mmask16 first_lanes(int n)
+{
+    return n >= VECTOR ? (__mmask16)0xffff : n <= 0 ? (__mmask16)0 : (__mmask16)((1u << n) - 1);
+}
+
+HERE static void pack(int n, int k, const float *b, int ldb, float *panels)
+{
+    const __m512i step =
+        _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                           _mm512_set1_epi32(ldb));
+    for (int first = 0; first < n; first += VECTOR) {
+        const __mmask16 mask = first_lanes(n - first);
+        const float *from = b + (size_t)first * (size_t)ldb;
+        float *to = panels + (size_t)(first / PE_PANEL) * PE_PANEL * (size_t)k + first % PE_PANEL;
+        for (int c = 0; c < k; c++)
+            _mm512_storeu_ps(
+                to + (size_t)c * PE_PANEL,
+                _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, step, from + c, 4));
+    }
+    if (n % PE_PANEL && n % PE_PANEL <= VECTOR) /* the second half of the last panel */
+        for (int c = 0; c < k; c++)
+            _mm512_storeu_ps(panels + ((size_t)(n / PE_PANEL) * (size_t)k + (size_t)c) * PE_PANEL +
+                                 VECTOR,
+                             _mm512_setzero_ps());
+}
+
+/* A block of `rows` (a constant after inlining) times up to 32 columns. `add`: c is added to, and b
+ * may be read only where the masks say so; otherwise b is a panel, and c = alpha times the product.
+ */
+HERE_INLINE void block(const int rows, const bool add, int wide, int k, float alpha, const float *a,
+                       int lda, const float *b, size_t ldb, float *c, int ldc)
+{
+    const __mmask16 left = first_lanes(wide), right = first_lanes(wide - VECTOR);
+    __m512 x[ROWS], y[ROWS];
+    for (int r = 0; r < rows; r++) {
+        float *at = c + (size_t)r * (size_t)ldc;
+        x[r] = add ? _mm512_maskz_loadu_ps(left, at) : _mm512_setzero_ps();
+        y[r] = add ? _mm512_maskz_loadu_ps(right, at + VECTOR) : _mm512_setzero_ps();
+    }
+    for (int p = 0; p < k; p++, b += ldb) {
+        const __m512 b0 = add ? _mm512_maskz_loadu_ps(left, b) : _mm512_loadu_ps(b);
+        const __m512 b1 =
+            add ? _mm512_maskz_loadu_ps(right, b + VECTOR) : _mm512_loadu_ps(b + VECTOR);
+        for (int r = 0; r < rows; r++) {
+            const __m512 v = _mm512_set1_ps(a[(size_t)r * (size_t)lda + (size_t)p]);
+            x[r] = _mm512_fmadd_ps(v, b0, x[r]);
+            y[r] = _mm512_fmadd_ps(v, b1, y[r]);
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        float *at = c + (size_t)r * (size_t)ldc;
+        const __m512 factor = _mm512_set1_ps(alpha);
+        _mm512_mask_storeu_ps(at, left, add ? x[r] : _mm512_mul_ps(factor, x[r]));
+        _mm512_mask_storeu_ps(at + VECTOR, right, add ? y[r] : _mm512_mul_ps(factor, y[r]));
+    }
+}
+
+#define CASE(count, add)                                                                           \
+    case count:                                                                                    \
+        block(count, add, wide, k, alpha, a, lda, b, ldb, c, ldc);                                 \
+        break;
+#define BLOCKS(add)                                                                                \
+    switch (rows) {                                                                                \
+        CASE(1, add)                                                                               \
+        CASE(2, add)                                                                               \
+        CASE(3, add)                                                                               \
+        CASE(4, add)                                                                               \
+        CASE(5, add)                                                                               \
+        CASE(6, add)                                                                               \
+        CASE(7, add)                                                                               \
+        CASE(8, add)                                                                               \
+    }
+
+HERE static void panel_block(int rows, int wide, int k, float alpha, const float *a, int lda,
+                             const float *b, size_t ldb, float *c, int ldc){BLOCKS(false)}
+
+HERE static void plain_block(int rows, int wide, int k, float alpha, const float *a, int lda,
+                             const float *b, size_t ldb, float *c, int ldc){BLOCKS(true)}
+
+HERE static void times_panels(int m, int n, int k, float alpha, const float *a, int lda,
+                              const float *panels, float *c, int ldc)
+{
+    for (int j = 0; j < n; j += PE_PANEL, panels += (size_t)k * PE_PANEL)
+        for (int i = 0; i < m; i += ROWS)
+            panel_block(m - i < ROWS ? m - i : ROWS, n - j, k, alpha, a + (size_t)i * (size_t)lda,
+                        lda, panels, PE_PANEL, c + (size_t)i * (size_t)ldc + j, ldc);
+}
+
+HERE static void add_product(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                             float *c, int ldc)
+{
+    for (int j = 0; j < n; j += PE_PANEL)
+        for (int i = 0; i < m; i += ROWS)
+            plain_block(m - i < ROWS ? m - i : ROWS, n - j, k, 1, a + (size_t)i * (size_t)lda, lda,
+                        b + j, (size_t)ldb, c + (size_t)i * (size_t)ldc + j, ldc);
+}
+
+/* max_ps gives its second operand when one is NaN. */
+HERE static float largest(const float *x, int n)
+{
+    __m512 most = _mm512_set1_ps(x[0]);
+    for (int j = 0; j < n; j += VECTOR)
+        most = _mm512_max_ps(_mm512_mask_loadu_ps(most, first_lanes(n - j), x + j), most);
+    float lane[VECTOR], found;
+    _mm512_storeu_ps(lane, most);
+    found = lane[0];
+    for (int l = 1; l < VECTOR; l++)
+        found = lane[l] > found ? lane[l] : found;
+    return found;
+}
+
+/* exp(x) = 2^n exp(r), r = x - n ln 2 in two parts, |r| <= ln(2)/2; exp(r) by its series to r^7,
+ * whose remainder is below 6e-9 there. */
+HERE_INLINE __m512 exponential(__m512 x)
+{
+    x = _mm512_max_ps(_mm512_set1_ps(-150), x); /* NaN second: it stays */
+    x = _mm512_min_ps(_mm512_set1_ps(100), x);
+    const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)),
+                                          _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0x1.62e4p-1f), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(1.42860677e-6f), r);
+    __m512 p = _mm512_set1_ps(1.0f / 5040);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 720));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1));
+    return _mm512_scalef_ps(p, n);
+}
+
+HERE static float exponentiate(float *x, int n, float top)
+{
+    const __m512 shift = _mm512_set1_ps(top);
+    __m512 sum = _mm512_setzero_ps();
+    float lane[VECTOR];
+    for (int j = 0; j < n; j += VECTOR) {
+        const __mmask16 mask = first_lanes(n - j);
+        const __m512 e = exponential(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + j), shift));
+        _mm512_mask_storeu_ps(x + j, mask, e);
+        sum = _mm512_mask_add_ps(sum, mask, sum, e);
+    }
+    _mm512_storeu_ps(lane, sum);
+    for (int half = VECTOR / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            lane[l] += lane[l + half];
+    return lane[0];
+}
+
+const pe_kernels pe_kernels_avx512 = {
+    .name = "avx512",
+    .pack = pack,
+    .times_panels = times_panels,
+    .add_product = add_product,
+    .largest = largest,
+    .exponentiate = exponentiate,
+};
+#endif

@@ -1,0 +1,18 @@
+/* Kernels for any processor. */
+#include "kernels/kinds.h"
+
+#include <math.h>
+
+#define PE_PLAIN(name)  plain_##name
+#define PE_PLAIN_REAL   float
+#define PE_PLAIN_EXP(x) expf(x)
+#include "kernels/plain.h"
+
+const pe_kernels pe_kernels_portable = {
+    .name = "portable",
+    .pack = plain_pack,
+    .times_panels = plain_times_panels,
+    .add_product = plain_add_product,
+    .largest = plain_largest,
+    .exponentiate = plain_exponentiate,
+};
