@@ -149,11 +149,20 @@ HERE_INLINE __m256 exponential(__m256 x)
     return _mm256_mul_ps(p, power_of_two(_mm256_sub_epi32(whole, half)));
 }
 
+HERE_INLINE float across(__m256 sum)
+{
+    float lane[VECTOR];
+    _mm256_storeu_ps(lane, sum);
+    for (int half = VECTOR / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            lane[l] += lane[l + half];
+    return lane[0];
+}
+
 HERE static float exponentiate(float *x, int n, float top)
 {
     const __m256 shift = _mm256_set1_ps(top);
     __m256 sum = _mm256_setzero_ps();
-    float lane[VECTOR];
     for (int j = 0; j < n; j += VECTOR) {
         const __m256i mask = first_lanes(n - j);
         const __m256 e =
@@ -162,11 +171,34 @@ HERE static float exponentiate(float *x, int n, float top)
         _mm256_maskstore_ps(x + j, mask, e);
         sum = _mm256_add_ps(sum, e);
     }
-    _mm256_storeu_ps(lane, sum);
-    for (int half = VECTOR / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
+    return across(sum);
+}
+
+HERE static void add(float *y, const float *x, int n)
+{
+    int j = 0;
+    for (; j + VECTOR <= n; j += VECTOR)
+        _mm256_storeu_ps(y + j, _mm256_add_ps(_mm256_loadu_ps(y + j), _mm256_loadu_ps(x + j)));
+    for (; j < n; j++)
+        y[j] += x[j];
+}
+
+HERE static void add_constant(float *y, float x, int n)
+{
+    const __m256 constant = _mm256_set1_ps(x);
+    int j = 0;
+    for (; j + VECTOR <= n; j += VECTOR)
+        _mm256_storeu_ps(y + j, _mm256_add_ps(_mm256_loadu_ps(y + j), constant));
+    for (; j < n; j++)
+        y[j] += x;
+}
+
+HERE static float sum(const float *x, int n)
+{
+    __m256 lanes = _mm256_setzero_ps();
+    for (int j = 0; j < n; j += VECTOR)
+        lanes = _mm256_add_ps(lanes, _mm256_maskload_ps(x + j, first_lanes(n - j)));
+    return across(lanes);
 }
 
 const pe_kernels pe_kernels_avx2 = {
@@ -176,5 +208,8 @@ const pe_kernels pe_kernels_avx2 = {
     .add_product = add_product,
     .largest = largest,
     .exponentiate = exponentiate,
+    .add = add,
+    .add_constant = add_constant,
+    .sum = sum,
 };
 #endif

@@ -143,22 +143,55 @@ HERE_INLINE __m512 exponential(__m512 x)
     return _mm512_scalef_ps(p, n);
 }
 
+HERE_INLINE float across(__m512 sum)
+{
+    float lane[VECTOR];
+    _mm512_storeu_ps(lane, sum);
+    for (int half = VECTOR / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            lane[l] += lane[l + half];
+    return lane[0];
+}
+
 HERE static float exponentiate(float *x, int n, float top)
 {
     const __m512 shift = _mm512_set1_ps(top);
     __m512 sum = _mm512_setzero_ps();
-    float lane[VECTOR];
     for (int j = 0; j < n; j += VECTOR) {
         const __mmask16 mask = first_lanes(n - j);
         const __m512 e = exponential(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + j), shift));
         _mm512_mask_storeu_ps(x + j, mask, e);
         sum = _mm512_mask_add_ps(sum, mask, sum, e);
     }
-    _mm512_storeu_ps(lane, sum);
-    for (int half = VECTOR / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
+    return across(sum);
+}
+
+HERE static void add(float *y, const float *x, int n)
+{
+    for (int j = 0; j < n; j += VECTOR) {
+        const __mmask16 mask = first_lanes(n - j);
+        _mm512_mask_storeu_ps(
+            y + j, mask,
+            _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y + j), _mm512_maskz_loadu_ps(mask, x + j)));
+    }
+}
+
+HERE static void add_constant(float *y, float x, int n)
+{
+    const __m512 constant = _mm512_set1_ps(x);
+    for (int j = 0; j < n; j += VECTOR) {
+        const __mmask16 mask = first_lanes(n - j);
+        _mm512_mask_storeu_ps(y + j, mask,
+                              _mm512_add_ps(_mm512_maskz_loadu_ps(mask, y + j), constant));
+    }
+}
+
+HERE static float sum(const float *x, int n)
+{
+    __m512 lanes = _mm512_setzero_ps();
+    for (int j = 0; j < n; j += VECTOR)
+        lanes = _mm512_add_ps(lanes, _mm512_maskz_loadu_ps(first_lanes(n - j), x + j));
+    return across(lanes);
 }
 
 const pe_kernels pe_kernels_avx512 = {
@@ -168,5 +201,8 @@ const pe_kernels pe_kernels_avx512 = {
     .add_product = add_product,
     .largest = largest,
     .exponentiate = exponentiate,
+    .add = add,
+    .add_constant = add_constant,
+    .sum = sum,
 };
 #endif

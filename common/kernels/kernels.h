@@ -35,6 +35,13 @@ typedef struct pe_kernels {
     /* x = exp(x - top) for n numbers, and their sum. NaN stays NaN; -inf gives 0. Relative error
      * below 2e-7 for results that are normal numbers. */
     float (*exponentiate)(float *x, int n, float top);
+
+    /* y += x for n numbers, an array or one constant. */
+    void (*add)(float *y, const float *x, int n);
+    void (*add_constant)(float *y, float x, int n);
+
+    /* Sum of n numbers, in an order that depends on n alone. */
+    float (*sum)(const float *x, int n);
 } pe_kernels;
 
 /* The kernels in use. */

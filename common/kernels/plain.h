@@ -76,14 +76,31 @@ static inline PE_PLAIN_REAL PE_PLAIN(largest)(const PE_PLAIN_REAL *x, int n)
     return lane[0];
 }
 
-static inline PE_PLAIN_REAL PE_PLAIN(exponentiate)(PE_PLAIN_REAL *x, int n, PE_PLAIN_REAL top)
+static inline void PE_PLAIN(add)(PE_PLAIN_REAL *y, const PE_PLAIN_REAL *x, int n)
+{
+    for (int j = 0; j < n; j++)
+        y[j] += x[j];
+}
+
+static inline void PE_PLAIN(add_constant)(PE_PLAIN_REAL *y, PE_PLAIN_REAL x, int n)
+{
+    for (int j = 0; j < n; j++)
+        y[j] += x;
+}
+
+static inline PE_PLAIN_REAL PE_PLAIN(sum)(const PE_PLAIN_REAL *x, int n)
 {
     PE_PLAIN_REAL lane[PE_PLAIN_LANES] = {0};
-    for (int j = 0; j < n; j++)
-        x[j] = PE_PLAIN_EXP(x[j] - top);
     for (int j = 0; j < n; j++)
         lane[j % PE_PLAIN_LANES] += x[j];
     for (int l = 1; l < PE_PLAIN_LANES; l++)
         lane[0] += lane[l];
     return lane[0];
+}
+
+static inline PE_PLAIN_REAL PE_PLAIN(exponentiate)(PE_PLAIN_REAL *x, int n, PE_PLAIN_REAL top)
+{
+    for (int j = 0; j < n; j++)
+        x[j] = PE_PLAIN_EXP(x[j] - top);
+    return PE_PLAIN(sum)(x, n);
 }

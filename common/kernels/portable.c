@@ -15,4 +15,7 @@ const pe_kernels pe_kernels_portable = {
     .add_product = plain_add_product,
     .largest = plain_largest,
     .exponentiate = plain_exponentiate,
+    .add = plain_add,
+    .add_constant = plain_add_constant,
+    .sum = plain_sum,
 };

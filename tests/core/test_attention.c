@@ -24,7 +24,7 @@ static double raw_logit(const plain *p, const inputs *in, int b, int h, int64_t 
     const double n = offset_of(p, (double)(i + in->nk - in->nq - j));
     double inside = 0;
     for (int d = 0; d < D; d++)
-        inside += q[d] * k[d] + (isnan(n) ? 0 : q[d] * n + k[d] * 2 * n);
+        inside += q[d] * k[d] + (isnan(n) ? 0 : q[d] * n * (1 + h / 4.0) + k[d] * 2 * n);
     return 0.25 * inside + (isnan(n) ? 0 : n / 8 + h);
 }
 

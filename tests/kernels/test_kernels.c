@@ -186,6 +186,34 @@ static void what_is_not_finite_stays_so_and_minus_infinity_weighs_nothing(void)
     each_kind(check_edges);
 }
 
+static void check_sums(const pe_kernels *kernels)
+{
+    float x[MOST], y[MOST], before[MOST];
+    fill(x, MOST, 5);
+    fill(before, MOST, 6);
+    for (int n = 0; n <= 70; n++) {
+        double want = 0;
+        int wrong = 0;
+        memcpy(y, before, sizeof y);
+        kernels->add(y, x, n);
+        for (int j = 0; j < MOST; j++)
+            wrong += y[j] != (j < n ? before[j] + x[j] : before[j]);
+        memcpy(y, before, sizeof y);
+        kernels->add_constant(y, 0.3f, n);
+        for (int j = 0; j < MOST; j++)
+            wrong += y[j] != (j < n ? before[j] + 0.3f : before[j]);
+        CU_ASSERT_EQUAL(wrong, 0);
+        for (int j = 0; j < n; j++)
+            want += (double)x[j];
+        PE_NEAR("sum", kernels->sum(x, n), want, n * 6e-8 * n);
+    }
+}
+
+static void sums_take_all_numbers_and_no_more(void)
+{
+    each_kind(check_sums);
+}
+
 static void an_unknown_kind_is_refused(void)
 {
     const char *before = pe_kernels_now()->name;
@@ -199,4 +227,4 @@ PE_TEST_MAIN("kernels", PE_TEST(products_are_within_the_rounding_bound_at_every_
              PE_TEST(panels_hold_the_rows_and_zeros),
              PE_TEST(exponentials_are_within_two_ten_millionths),
              PE_TEST(what_is_not_finite_stays_so_and_minus_infinity_weighs_nothing),
-             PE_TEST(an_unknown_kind_is_refused))
+             PE_TEST(sums_take_all_numbers_and_no_more), PE_TEST(an_unknown_kind_is_refused))

@@ -9,12 +9,13 @@
 
 #ifdef PE_FIRST
 static const pe_option odd_options[] = {
-    {"edge", PE_CHOICE, 0, 0, 0, "repeat|zero|undefined", "what lies beyond 3 tokens"},
+    {"edge", PE_CHOICE, 0, 0, 0, "repeat|zero|undefined", "what lies beyond the reach"},
     {"real_offsets", PE_BOOL, 0, 0, 0, NULL, "rows exist at fractions"},
     {"heads_together", PE_BOOL, 0, 0, 0, NULL, "logits of head h get those of head h+1 added"},
     {"no_softmax_sum", PE_BOOL, 0, 0, 0, NULL, "weights are exp(s)"},
     {"map_output", PE_BOOL, 0, 0, 0, NULL, "outputs are multiplied by 1 + coordinate"},
     {"values", PE_BOOL, 0, 0, 0, NULL, "rows are added to the values, too"},
+    {"reach", PE_INT, 3, 1, 1000, NULL, "largest distance with a row of its own"},
     {"numbers", PE_LIST, 0, -5, 5, NULL, "not used"},
 };
 
@@ -27,8 +28,8 @@ static bool odd_setup(pe_setup *s)
         s->rows |= PE_ROWS_VALUE;
     s->row_heads = s->dims->heads;
     s->edge = (pe_edge)pe_setup_int(s->opt, ODD_EDGE);
-    s->low = -3;
-    s->high = 3;
+    s->high = pe_setup_int(s->opt, ODD_REACH);
+    s->low = -s->high;
     if (pe_setup_bool(s->opt, ODD_REAL))
         s->flags |= PE_REAL_OFFSETS;
     if (pe_setup_bool(s->opt, ODD_TOGETHER))
@@ -49,18 +50,21 @@ static void odd_positions(const pe_places *p, double *out)
 }
 #endif
 
-/* bias = n/8 + head; query rows are all n, key rows all 2n, value rows all n. */
+/* bias = n/8 + head; query rows are all n (1 + head/4), key rows all 2n, value rows all n; n is the
+ * offset in units of a third of the reach. */
 static void PE(odd_relative)(const pe_call *c, int n, const double *offset, pe_rows *rows)
 {
     const int H = c->info->row_heads, D = c->dims->head_dim;
+    const pe_real unit = pe_num(pe_opt_int(c, ODD_REACH)) / 3;
     for (int r = 0; r < n; r++)
         for (int h = 0; h < H; h++) {
-            rows->bias[r * H + h] = pe_num(offset[r]) / 8 + pe_num(h);
+            const pe_real x = pe_num(offset[r]) / unit;
+            rows->bias[r * H + h] = x / 8 + pe_num(h);
             for (int d = 0; d < D; d++) {
-                rows->query[(r * H + h) * D + d] = pe_num(offset[r]);
-                rows->key[(r * H + h) * D + d] = 2 * pe_num(offset[r]);
+                rows->query[(r * H + h) * D + d] = x * (1 + pe_num(h) / 4);
+                rows->key[(r * H + h) * D + d] = 2 * x;
                 if (rows->value)
-                    rows->value[(r * H + h) * D + d] = pe_num(offset[r]);
+                    rows->value[(r * H + h) * D + d] = x;
             }
         }
 }
