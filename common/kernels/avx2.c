@@ -4,12 +4,11 @@
 #ifdef PE_KERNELS_X86
 #include <immintrin.h>
 #include <math.h>
-#include <string.h>
 
 #define HERE        __attribute__((target("avx2,fma")))
 #define HERE_INLINE static inline __attribute__((always_inline, target("avx2,fma")))
 
-enum { ROWS = 6, VECTOR = 8, WIDE = 2 * VECTOR };
+enum { ROWS = 6, VECTOR = 8, BLOCK = 2 * VECTOR, COPIED = 128 };
 
 HERE_INLINE __m256i first_lanes(int n)
 {
@@ -32,9 +31,8 @@ HERE static void pack(int n, int k, const float *b, int ldb, float *panels)
     }
 }
 
-/* A block of `rows` (a constant after inlining) times up to 16 columns. `add`: c is added to, and b
- * may be read only where the masks say so; otherwise b is a panel, and c = alpha times the product.
- */
+/* A block of `rows` (a constant after inlining) times up to 16 columns: c = alpha times the
+ * product, or with `add` c += the product. All 16 columns of b may be read. */
 HERE_INLINE void block(const int rows, const bool add, int wide, int k, float alpha, const float *a,
                        int lda, const float *b, size_t ldb, float *c, int ldc)
 {
@@ -47,10 +45,7 @@ HERE_INLINE void block(const int rows, const bool add, int wide, int k, float al
         y[r] = add ? _mm256_maskload_ps(at + VECTOR, right) : _mm256_setzero_ps();
     }
     for (int p = 0; p < k; p++, b += ldb) {
-        const bool whole = !add || wide >= WIDE;
-        const __m256 b0 = whole ? _mm256_loadu_ps(b) : _mm256_maskload_ps(b, left);
-        const __m256 b1 =
-            whole ? _mm256_loadu_ps(b + VECTOR) : _mm256_maskload_ps(b + VECTOR, right);
+        const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + VECTOR);
         for (int r = 0; r < rows; r++) {
             const __m256 v = _mm256_broadcast_ss(a + (size_t)r * (size_t)lda + (size_t)p);
             x[r] = _mm256_fmadd_ps(v, b0, x[r]);
@@ -78,32 +73,25 @@ HERE_INLINE void block(const int rows, const bool add, int wide, int k, float al
         CASE(6, add)                                                                               \
     }
 
-HERE static void panel_block(int rows, int wide, int k, float alpha, const float *a, int lda,
-                             const float *b, size_t ldb, float *c, int ldc){BLOCKS(false)}
+HERE static void set_block(int rows, int wide, int k, float alpha, const float *a, int lda,
+                           const float *b, size_t ldb, float *c, int ldc){BLOCKS(false)}
 
-HERE static void plain_block(int rows, int wide, int k, float alpha, const float *a, int lda,
-                             const float *b, size_t ldb, float *c, int ldc){BLOCKS(true)}
+HERE static void add_block(int rows, int wide, int k, float alpha, const float *a, int lda,
+                           const float *b, size_t ldb, float *c, int ldc){BLOCKS(true)}
 
 HERE static void times_panels(int m, int n, int k, float alpha, const float *a, int lda,
                               const float *panels, float *c, int ldc)
 {
-    for (int j = 0; j < n; j += WIDE) {
+    for (int j = 0; j < n; j += BLOCK) {
         const float *panel =
             panels + (size_t)(j / PE_PANEL) * PE_PANEL * (size_t)k + (size_t)(j % PE_PANEL);
         for (int i = 0; i < m; i += ROWS)
-            panel_block(m - i < ROWS ? m - i : ROWS, n - j, k, alpha, a + (size_t)i * (size_t)lda,
-                        lda, panel, PE_PANEL, c + (size_t)i * (size_t)ldc + j, ldc);
+            set_block(m - i < ROWS ? m - i : ROWS, n - j, k, alpha, a + (size_t)i * (size_t)lda,
+                      lda, panel, PE_PANEL, c + (size_t)i * (size_t)ldc + j, ldc);
     }
 }
 
-HERE static void add_product(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
-                             float *c, int ldc)
-{
-    for (int j = 0; j < n; j += WIDE)
-        for (int i = 0; i < m; i += ROWS)
-            plain_block(m - i < ROWS ? m - i : ROWS, n - j, k, 1, a + (size_t)i * (size_t)lda, lda,
-                        b + j, (size_t)ldb, c + (size_t)i * (size_t)ldc + j, ldc);
-}
+#include "kernels/columns.h"
 
 /* max_ps gives its second operand when one is NaN. */
 HERE static float largest(const float *x, int n)

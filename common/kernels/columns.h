@@ -1,0 +1,35 @@
+/* add_product from blocks, for kernels with vectors: include with HERE, ROWS, BLOCK (the columns of
+ * a block), COPIED and add_block set. Private to this room. */
+#include <string.h>
+
+HERE static void add_columns(int m, int wide, int k, const float *a, int lda, const float *b,
+                             size_t ldb, float *c, int ldc)
+{
+    for (int i = 0; i < m; i += ROWS)
+        add_block(m - i < ROWS ? m - i : ROWS, wide, k, 1, a + (size_t)i * (size_t)lda, lda, b, ldb,
+                  c + (size_t)i * (size_t)ldc, ldc);
+}
+
+/* The last columns, fewer than a block has, from a copy with room beyond them. */
+static void add_last_columns(int m, int wide, int k, const float *a, int lda, const float *b,
+                             int ldb, float *c, int ldc)
+{
+    float copy[COPIED * BLOCK] = {0};
+    for (int from = 0; from < k; from += COPIED) {
+        const int n = k - from < COPIED ? k - from : COPIED;
+        for (int p = 0; p < n; p++)
+            memcpy(copy + p * BLOCK, b + (size_t)(from + p) * (size_t)ldb,
+                   (size_t)wide * sizeof *copy);
+        add_columns(m, wide, n, a + from, lda, copy, BLOCK, c, ldc);
+    }
+}
+
+static void add_product(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                        float *c, int ldc)
+{
+    int j = 0;
+    for (; j + BLOCK <= n; j += BLOCK)
+        add_columns(m, BLOCK, k, a, lda, b + j, (size_t)ldb, c + j, ldc);
+    if (j < n)
+        add_last_columns(m, n - j, k, a, lda, b + j, ldb, c + j, ldc);
+}
