@@ -27,23 +27,31 @@
 
 /* ---- masks ---------------------------------------------------------------------------------- */
 
-static void PE(mask_causally)(const PE(pe_attention) * a, const PE(place) * t,
-                              unsigned char *allowed)
+#ifdef PE_FIRST
+static int within(int64_t x, int most)
 {
-    for (int i = 0; i < t->tq; i++)
-        for (int j = 0; j < t->tk; j++)
-            allowed[i * t->tk + j] =
-                allowed[i * t->tk + j] & (a->k_index[t->j0 + j] <= a->q_index[t->i0 + i]);
+    return x < 0 ? 0 : x < most ? (int)x : most;
 }
+#endif
 
-static bool PE(all_in_the_past)(const PE(pe_attention) * a, const PE(place) * t)
+/* One row of the mask: keys low .. high - 1 of the tile, and of those what the index and the given
+ * mask let be seen. */
+static void PE(mask_query)(const PE(worker) * w, const PE(place) * t, int i, int low, int high,
+                           unsigned char *allowed)
 {
-    int64_t first = a->q_index[t->i0], last = a->k_index[t->j0];
-    for (int i = 1; i < t->tq; i++)
-        first = a->q_index[t->i0 + i] < first ? a->q_index[t->i0 + i] : first;
-    for (int j = 1; j < t->tk; j++)
-        last = a->k_index[t->j0 + j] > last ? a->k_index[t->j0 + j] : last;
-    return last <= first;
+    const PE(pe_attention) *a = w->p->a;
+    const int64_t own = a->q_index[t->i0 + i], *index = a->k_index + t->j0;
+    if (a->causal && w->consecutive)
+        high = within(own - index[0] + 1, high);
+    memset(allowed, 0, (size_t)t->tk);
+    if (high > low)
+        memset(allowed + low, 1, (size_t)(high - low));
+    for (int j = low; a->causal && !w->consecutive && j < high; j++)
+        allowed[j] = index[j] <= own;
+    const unsigned char *given =
+        a->allowed ? a->allowed + (t->b * a->nq + t->i0 + i) * a->nk + t->j0 : NULL;
+    for (int j = low; given && j < high; j++)
+        allowed[j] = allowed[j] && given[j];
 }
 
 /* Fill the mask of the tile (PE_MAY_SEE, all pairs); false when nothing in it may be seen. Most
@@ -52,22 +60,15 @@ static bool PE(all_in_the_past)(const PE(pe_attention) * a, const PE(place) * t)
 static bool PE(fill_mask)(PE(worker) * w, PE(place) * t)
 {
     const PE(pe_attention) *a = w->p->a;
-    const int64_t start = a->key_starts ? a->key_starts[t->b] - t->j0 : 0;
-    const int64_t end = a->key_lengths ? a->key_lengths[t->b] - t->j0 : t->tk;
-    const int low = start < 0 ? 0 : start < t->tk ? (int)start : t->tk;
-    const int high = end < low ? low : end < t->tk ? (int)end : t->tk;
-    const bool past = !a->causal || PE(all_in_the_past)(a, t);
-    t->whole = past && low == 0 && high == t->tk && !a->allowed;
-    for (int i = 0; i < t->tq; i++) {
-        memset(w->allowed + i * t->tk, 0, (size_t)t->tk);
-        memset(w->allowed + i * t->tk + low, 1, (size_t)(high - low));
-        for (int j = low; a->allowed && j < high; j++)
-            w->allowed[i * t->tk + j] =
-                a->allowed[(t->b * a->nq + t->i0 + i) * a->nk + t->j0 + j] != 0;
-    }
-    if (!past)
-        PE(mask_causally)(a, t, w->allowed);
-    return t->whole || memchr(w->allowed, 1, (size_t)(t->tq * t->tk));
+    const int low = a->key_starts ? within(a->key_starts[t->b] - t->j0, t->tk) : 0;
+    const int high = a->key_lengths ? within(a->key_lengths[t->b] - t->j0, t->tk) : t->tk;
+    if (low >= high)
+        return false;
+    for (int i = 0; i < t->tq; i++)
+        PE(mask_query)(w, t, i, low, high, w->allowed + i * t->tk);
+    const size_t pairs = (size_t)t->tq * (size_t)t->tk;
+    t->whole = !memchr(w->allowed, 0, pairs);
+    return t->whole || memchr(w->allowed, 1, pairs);
 }
 
 /* ---- logits of a tile -------------------------------------------------------------------------
@@ -182,10 +183,16 @@ static void PE(group_logits)(PE(worker) * w, const PE(place) * t)
  * must not happen, as it does not in the reference. */
 static bool PE(are_finite)(const pe_real *x, size_t count)
 {
-    pe_real zero = 0;
-    for (size_t i = 0; i < count; i++)
-        zero += x[i] * 0;
-    return zero == 0;
+    pe_real zero[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            zero[l] += x[i + (size_t)l] * 0;
+    for (; i < count; i++)
+        zero[0] += x[i] * 0;
+    for (int l = 1; l < LANES; l++)
+        zero[0] += zero[l];
+    return zero[0] == 0;
 }
 
 static void PE(add_plain_values)(PE(worker) * w, const PE(place) * t, int g, const pe_real *weights,
@@ -319,6 +326,7 @@ static PE(worker) PE(describe_worker)(const PE(pe_parts) * p)
     PE(worker) w = {.p = p, .group = together ? p->H : 1, .tk = whole ? (int)a->nk : KEYS};
     w.tk = w.tk > a->nk ? (int)a->nk : w.tk;
     w.rows = table ? p->last - p->first + 1 : 0;
+    w.consecutive = consecutive(a->q_index, a->nq) && consecutive(a->k_index, a->nk);
     w.steps = table && consecutive(p->qi, a->nq) && consecutive(p->kj, a->nk);
     w.wide = QUERIES + w.tk + 2 * PE_PANEL;
     w.packed_tiles = together ? 1 : (int)((a->nk + w.tk - 1) / w.tk);

@@ -8,6 +8,7 @@ enum {
     KEYS = 128,        /* columns of a tile */
     SKEWED = 8,        /* query rows whose weights are sorted by offset in one go */
     WIDEST_BAND = 256, /* rows of a table whose weights are gathered over all tiles */
+    LANES = 16,        /* partial results, so that a sum need not wait for itself */
     ROWS_PER_PAIR = 4  /* a tile whose offsets span more rows than this times its sides gathers */
 };
 
@@ -26,7 +27,8 @@ typedef struct PE(worker) {
     const PE(pe_parts) * p;
     int group, tk;
     bool finite;            /* values and their rows: then a weight of 0 adds nothing */
-    bool steps;             /* indices are consecutive, and tables lie reversed */
+    bool consecutive;       /* token indices of queries and of keys */
+    bool steps;             /* there are rows, offsets are consecutive, and tables lie reversed */
     int64_t rows;           /* N */
     int span;               /* most rows that a product covers where indices are not consecutive */
     int wide;               /* columns of a window */

@@ -7,7 +7,7 @@
 typedef struct pe_workload {
     pe_instance *instance;
     int64_t argument[4];
-    /* Do the work once, into buffers that exist already, and sum up what came out. */
+    /* Do the work once, into buffers that exist already; with a checksum, sum up what came out. */
     pe_status (*run)(struct pe_workload *w, double *checksum, pe_error *err);
     void *block[12]; /* owned buffers, by kind */
 } pe_workload;
