@@ -26,6 +26,9 @@ typedef struct PE_H(pe_lent) {
      * once, for n positions; results are `stride` elements apart. */
     void (*exact)(const pe_frequency *frequency, size_t n, const double *position, PE_H_REAL *sine,
                   PE_H_REAL *cosine, size_t stride);
+    /* Sine and cosine of n angles in radians, either of which may take the place of the angles:
+     * what pe_sin and pe_cos give one by one, faster, within 0.501 ulp in float. */
+    void (*turn)(int n, const PE_H_REAL *angle, PE_H_REAL *sine, PE_H_REAL *cosine);
 } PE_H(pe_lent);
 
 /* One call, lent to one worker. */

@@ -1,4 +1,6 @@
 #include "core/lent.h"
+#include "core/quad.h"
+#include "kernels/kernels.h"
 #include "numbers/exact.h"
 #include "numbers/format.h"
 
@@ -8,6 +10,7 @@ extern char *openblas_get_config(void);
 extern void openblas_set_num_threads(int threads);
 #endif
 
+#include <math.h>
 #include <pthread.h>
 
 /* The plain product, straight from the definition; the only one for quad. */
@@ -79,6 +82,23 @@ EXACT(f64, double)
 EXACT(f32, float)
 EXACT(f128, pe_quad)
 
-const pe_lent_f64 pe_lend_f64 = {gemm_f64, pe_round_array_f64, exact_f64};
-const pe_lent_f32 pe_lend_f32 = {gemm_f32, pe_round_array_f32, exact_f32};
-const pe_lent_f128 pe_lend_f128 = {plain_gemm_f128, pe_round_array_f128, exact_f128};
+#define TURN(suffix, real, sine_of, cosine_of)                                                     \
+    static void turn_##suffix(int n, const real *angle, real *sine, real *cosine)                  \
+    {                                                                                              \
+        for (int i = 0; i < n; i++) {                                                              \
+            const real x = angle[i]; /* the results may take its place */                          \
+            sine[i] = sine_of(x);                                                                  \
+            cosine[i] = cosine_of(x);                                                              \
+        }                                                                                          \
+    }
+TURN(f64, double, sin, cos)
+TURN(f128, pe_quad, pe_quad_sin, pe_quad_cos)
+
+static void turn_f32(int n, const float *angle, float *sine, float *cosine)
+{
+    pe_kernels_now()->turn(n, angle, sine, cosine);
+}
+
+const pe_lent_f64 pe_lend_f64 = {gemm_f64, pe_round_array_f64, exact_f64, turn_f64};
+const pe_lent_f32 pe_lend_f32 = {gemm_f32, pe_round_array_f32, exact_f32, turn_f32};
+const pe_lent_f128 pe_lend_f128 = {plain_gemm_f128, pe_round_array_f128, exact_f128, turn_f128};

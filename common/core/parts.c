@@ -10,9 +10,11 @@
 #include "core/parts.h"
 #include "core/quad.h"
 
+#include <omp.h>
 #include <string.h>
 
 #ifdef PE_FIRST
+enum { MAPPED = 256 /* tokens of one call of `map` */ };
 enum { OWN_Q, OWN_K, OWN_V, OWN_STATE, OWN_QSTATE, OWN_INDEX, OWN_TABLE, OWN_SCRATCH, OWN_OUTPUT };
 
 const char *pe_term_name(pe_term term)
@@ -58,6 +60,12 @@ pe_call PE(pe_parts_call)(const PE(pe_parts) * parts, pe_real *scratch)
     pe_call c = PE(pe_instance_call)(parts->a->instance, parts->a->nk);
     c.scratch = scratch;
     return c;
+}
+
+/* Scratch of the calling thread. */
+static pe_real *PE(own_scratch)(const PE(pe_parts) * parts)
+{
+    return parts->scratch + (size_t)omp_get_thread_num() * parts->a->instance->info.scratch;
 }
 
 static pe_real *PE(own)(PE(pe_parts) * parts, int slot, size_t count, const char *what,
@@ -143,6 +151,20 @@ static pe_status PE(prepare_states)(PE(pe_parts) * parts, pe_error *err)
 /* ---- q, k, v as they enter the products --------------------------------------------------------
  */
 
+/* Map tokens from .. from + n - 1 of one head. */
+static void PE(map_tokens)(const PE(pe_parts) * parts, const pe_call *c, pe_role role, int64_t b,
+                           int head, int64_t from, int n, int64_t tokens, int width,
+                           const pe_real *in, const double *coord, const pe_real *state,
+                           pe_real *out)
+{
+    const int64_t sequence = parts->a->coord_per_batch ? b * tokens : 0;
+    if (width == parts->D)
+        memcpy(out, in, (size_t)n * (size_t)width * sizeof *out);
+    parts->a->instance->variant->PE_OPS->map(
+        c, role, head, n, coord + (sequence + from) * parts->axes,
+        state ? state + (b * tokens + from) * parts->S : NULL, in, out);
+}
+
 /* One role: (B, heads, n, D) to (B, heads, n, width), mapped where the variant maps, then rounded
  * to the storage format of its place. Gives the input itself when there is nothing to do. */
 static const pe_real *PE(prepare_role)(PE(pe_parts) * parts, int slot, pe_role role, pe_place place,
@@ -155,21 +177,21 @@ static const pe_real *PE(prepare_role)(PE(pe_parts) * parts, int slot, pe_role r
     const pe_format format = (pe_format)instance->formats[place];
     if (!maps && format == PE_UNROUNDED)
         return in;
-    const size_t per_head = (size_t)n * (size_t)width, from_head = (size_t)n * (size_t)parts->D;
-    const size_t total = (size_t)a->batch * (size_t)heads * per_head;
+    const int64_t all = (int64_t)a->batch * heads, blocks = (n + MAPPED - 1) / MAPPED;
+    const size_t total = (size_t)all * (size_t)n * (size_t)width;
     pe_real *out = PE(own)(parts, slot, total, "mapped vectors", err);
     if (!out)
         return NULL;
-    if (width == parts->D)
+    if (!maps)
         memcpy(out, in, total * sizeof *out);
-    const pe_call c = PE(pe_parts_call)(parts, parts->scratch);
-    for (int64_t b = 0; maps && b < a->batch; b++)
-        for (int h = 0; h < heads; h++) {
-            const size_t item = (size_t)b * (size_t)heads + (size_t)h;
-            instance->variant->PE_OPS->map(&c, role, h, (int)n,
-                                           coord + (a->coord_per_batch ? b * n * parts->axes : 0),
-                                           state ? state + b * n * parts->S : NULL,
-                                           in + item * from_head, out + item * per_head);
+#pragma omp parallel for collapse(2)
+    for (int64_t item = 0; item < (maps ? all : 0); item++)
+        for (int64_t block = 0; block < blocks; block++) {
+            const int64_t from = block * MAPPED, count = n - from < MAPPED ? n - from : MAPPED;
+            const pe_call c = PE(pe_parts_call)(parts, PE(own_scratch)(parts));
+            PE(map_tokens)
+            (parts, &c, role, item / heads, (int)(item % heads), from, (int)count, n, width,
+             in + (item * n + from) * parts->D, coord, state, out + (item * n + from) * width);
         }
     if (format != PE_UNROUNDED)
         PE(pe_lend).round(format, total, out);
@@ -274,9 +296,9 @@ static pe_status PE(prepare_range)(PE(pe_parts) * parts, pe_error *err)
 static void PE(fill_table)(PE(pe_parts) * parts)
 {
     const pe_setup *s = &parts->a->instance->info;
-    const pe_call c = PE(pe_parts_call)(parts, parts->scratch);
     const int64_t heads = s->row_heads, width = heads * parts->D;
     const pe_rows *t = &parts->table;
+#pragma omp parallel for
     for (int64_t at = parts->first; at <= parts->last; at += PE_ROWS_AT_ONCE) {
         double offset[PE_ROWS_AT_ONCE];
         int n = 0;
@@ -287,6 +309,7 @@ static void PE(fill_table)(PE(pe_parts) * parts)
                        .query = t->query ? t->query + row * width : NULL,
                        .key = t->key ? t->key + row * width : NULL,
                        .value = t->value ? t->value + row * width : NULL};
+        const pe_call c = PE(pe_parts_call)(parts, PE(own_scratch)(parts));
         parts->a->instance->variant->PE_OPS->relative(&c, n, offset, &out);
     }
 }
@@ -370,9 +393,11 @@ pe_status PE(pe_parts_prepare)(PE(pe_parts) * parts, const PE(pe_attention) * a,
         parts->vb = (const pe_real *)PE(pe_instance_call)(instance, a->nk).w[s->v];
     pe_status status = PE(check_call)(a, err);
     if (status == PE_OK)
-        status = (parts->scratch = PE(own)(parts, OWN_SCRATCH, s->scratch, "scratch", err))
-                     ? PE_OK
-                     : PE_MEMORY;
+        status =
+            (parts->scratch = PE(own)(parts, OWN_SCRATCH,
+                                      s->scratch * (size_t)omp_get_max_threads(), "scratch", err))
+                ? PE_OK
+                : PE_MEMORY;
     if (status == PE_OK)
         status = PE(prepare_states)(parts, err);
     if (status == PE_OK)

@@ -15,7 +15,7 @@ typedef struct PE_H(pe_parts) {
     bool real_offsets;          /* offsets are fractions: rows are asked pair by pair */
     int64_t first, last;        /* offsets of the first and last row of the table */
     PE_H(pe_rows) table;        /* (last - first + 1, H', ...) */
-    PE_H_REAL *scratch;         /* for calls outside parallel regions */
+    PE_H_REAL *scratch;         /* for each thread's calls while preparing and finishing */
     void *owned[9];
 } PE_H(pe_parts);
 

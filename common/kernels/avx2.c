@@ -189,6 +189,38 @@ HERE static float sum(const float *x, int n)
     return across(lanes);
 }
 
+#include "kernels/angles.h"
+
+HERE_INLINE void turn_four(__m128 angle, __m128i *k_out, __m128 *sine, __m128 *cosine)
+{
+    const __m256d x = _mm256_cvtps_pd(angle);
+    const __m256d k = _mm256_round_pd(_mm256_mul_pd(x, _mm256_set1_pd(PE_TWO_OVER_PI)),
+                                      _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m256d r = _mm256_fnmadd_pd(k, _mm256_set1_pd(PE_HALF_PI), x);
+    r = _mm256_fnmadd_pd(k, _mm256_set1_pd(PE_HALF_PI_REST), r);
+    const __m256d square = _mm256_mul_pd(r, r);
+    __m256d s = _mm256_set1_pd(pe_sine_series[0]), c = _mm256_set1_pd(pe_cosine_series[0]);
+    for (int i = 1; i < PE_SERIES; i++) {
+        s = _mm256_fmadd_pd(s, square, _mm256_set1_pd(pe_sine_series[i]));
+        c = _mm256_fmadd_pd(c, square, _mm256_set1_pd(pe_cosine_series[i]));
+    }
+    *k_out = _mm256_cvtpd_epi32(k);
+    *sine = _mm256_cvtpd_ps(_mm256_mul_pd(s, r));
+    *cosine = _mm256_cvtpd_ps(c);
+}
+
+HERE_INLINE void turn_eight(__m256 angle, __m256 *sine, __m256 *cosine)
+{
+    __m128i low, high;
+    __m128 s[2], c[2];
+    turn_four(_mm256_castps256_ps128(angle), &low, &s[0], &c[0]);
+    turn_four(_mm256_extractf128_ps(angle, 1), &high, &s[1], &c[1]);
+    to_quadrant(_mm256_set_m128i(high, low), _mm256_set_m128(s[1], s[0]),
+                _mm256_set_m128(c[1], c[0]), sine, cosine);
+}
+
+#include "kernels/turn.h"
+
 const pe_kernels pe_kernels_avx2 = {
     .name = "avx2",
     .pack = pack,
@@ -199,5 +231,6 @@ const pe_kernels pe_kernels_avx2 = {
     .add = add,
     .add_constant = add_constant,
     .sum = sum,
+    .turn = turn,
 };
 #endif

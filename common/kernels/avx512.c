@@ -6,8 +6,8 @@
 #include <immintrin.h>
 #include <math.h>
 
-#define HERE        __attribute__((target("avx512f")))
-#define HERE_INLINE static inline __attribute__((always_inline, target("avx512f")))
+#define HERE        __attribute__((target("avx512f,avx2,fma")))
+#define HERE_INLINE static inline __attribute__((always_inline, target("avx512f,avx2,fma")))
 
 enum { ROWS = 8, VECTOR = 16, BLOCK = 2 * VECTOR, COPIED = 128 };
 
@@ -185,6 +185,27 @@ HERE static float sum(const float *x, int n)
     return across(lanes);
 }
 
+#include "kernels/angles.h"
+
+HERE_INLINE void turn_eight(__m256 angle, __m256 *sine, __m256 *cosine)
+{
+    const __m512d x = _mm512_cvtps_pd(angle);
+    const __m512d k = _mm512_roundscale_pd(_mm512_mul_pd(x, _mm512_set1_pd(PE_TWO_OVER_PI)),
+                                           _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512d r = _mm512_fnmadd_pd(k, _mm512_set1_pd(PE_HALF_PI), x);
+    r = _mm512_fnmadd_pd(k, _mm512_set1_pd(PE_HALF_PI_REST), r);
+    const __m512d square = _mm512_mul_pd(r, r);
+    __m512d s = _mm512_set1_pd(pe_sine_series[0]), c = _mm512_set1_pd(pe_cosine_series[0]);
+    for (int i = 1; i < PE_SERIES; i++) {
+        s = _mm512_fmadd_pd(s, square, _mm512_set1_pd(pe_sine_series[i]));
+        c = _mm512_fmadd_pd(c, square, _mm512_set1_pd(pe_cosine_series[i]));
+    }
+    to_quadrant(_mm512_cvtpd_epi32(k), _mm512_cvtpd_ps(_mm512_mul_pd(s, r)), _mm512_cvtpd_ps(c),
+                sine, cosine);
+}
+
+#include "kernels/turn.h"
+
 const pe_kernels pe_kernels_avx512 = {
     .name = "avx512",
     .pack = pack,
@@ -195,5 +216,6 @@ const pe_kernels pe_kernels_avx512 = {
     .add = add,
     .add_constant = add_constant,
     .sum = sum,
+    .turn = turn,
 };
 #endif

@@ -42,6 +42,10 @@ typedef struct pe_kernels {
 
     /* Sum of n numbers, in an order that depends on n alone. */
     float (*sum)(const float *x, int n);
+
+    /* Sine and cosine of n angles in radians, within 0.501 ulp; either may take the place of the
+     * angles. Infinity and NaN give NaN. */
+    void (*turn)(int n, const float *angle, float *sine, float *cosine);
 } pe_kernels;
 
 /* The kernels in use. */

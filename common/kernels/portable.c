@@ -8,6 +8,15 @@
 #define PE_PLAIN_EXP(x) expf(x)
 #include "kernels/plain.h"
 
+static void turn(int n, const float *angle, float *sine, float *cosine)
+{
+    for (int j = 0; j < n; j++) {
+        const double x = (double)angle[j];
+        sine[j] = (float)sin(x);
+        cosine[j] = (float)cos(x);
+    }
+}
+
 const pe_kernels pe_kernels_portable = {
     .name = "portable",
     .pack = plain_pack,
@@ -18,4 +27,5 @@ const pe_kernels pe_kernels_portable = {
     .add = plain_add,
     .add_constant = plain_add_constant,
     .sum = plain_sum,
+    .turn = turn,
 };

@@ -214,6 +214,47 @@ static void sums_take_all_numbers_and_no_more(void)
     each_kind(check_sums);
 }
 
+/* Angles of every size, beyond the range of the vector code and around multiples of pi/2. libm's
+ * double results are within 2^-53 of the truth, relatively. */
+static void check_turns(const pe_kernels *kernels)
+{
+    enum { COUNT = 1000 };
+    static float angle[COUNT], sine[COUNT], cosine[COUNT];
+    uint32_t state = 1;
+    double worst = 0;
+    for (int round = 0; round < 200; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            const double x = (double)noise(&state);
+            angle[i] = i % 2 ? (float)(x * ldexp(1, round % 40 - 10))
+                             : (float)(rint(x * 100000) * 1.5707963267948966);
+        }
+        const int n = COUNT - round % 9;
+        sine[n % COUNT] = 7;
+        kernels->turn(n, angle, sine, cosine);
+        CU_ASSERT_TRUE(n == COUNT || sine[n] == 7);
+        for (int i = 0; i < n; i++) {
+            const double s = sin((double)angle[i]), c = cos((double)angle[i]);
+            const double us = ldexp(1, ilogb(s) - 23), uc = ldexp(1, ilogb(c) - 23);
+            worst = fmax(worst, s == 0 ? fabs((double)sine[i]) : fabs((double)sine[i] - s) / us);
+            worst = fmax(worst, fabs((double)cosine[i] - c) / uc);
+        }
+    }
+    if (!(worst <= 0.501))
+        printf("\n    %s: %.6g ulp", kernels->name, worst);
+    CU_ASSERT(worst <= 0.501);
+    angle[0] = (float)HUGE_VAL;
+    angle[1] = (float)(double)NAN;
+    angle[2] = 0;
+    kernels->turn(3, angle, sine, cosine);
+    CU_ASSERT_TRUE(isnan(sine[0]) && isnan(cosine[0]) && isnan(sine[1]) && isnan(cosine[1]));
+    CU_ASSERT_TRUE(sine[2] == 0 && cosine[2] == 1);
+}
+
+static void angles_turn_within_half_an_ulp(void)
+{
+    each_kind(check_turns);
+}
+
 static void an_unknown_kind_is_refused(void)
 {
     const char *before = pe_kernels_now()->name;
@@ -227,4 +268,5 @@ PE_TEST_MAIN("kernels", PE_TEST(products_are_within_the_rounding_bound_at_every_
              PE_TEST(panels_hold_the_rows_and_zeros),
              PE_TEST(exponentials_are_within_two_ten_millionths),
              PE_TEST(what_is_not_finite_stays_so_and_minus_infinity_weighs_nothing),
-             PE_TEST(sums_take_all_numbers_and_no_more), PE_TEST(an_unknown_kind_is_refused))
+             PE_TEST(sums_take_all_numbers_and_no_more), PE_TEST(angles_turn_within_half_an_ulp),
+             PE_TEST(an_unknown_kind_is_refused))

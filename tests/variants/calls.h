@@ -251,6 +251,15 @@ static inline void PE(lab_round)(pe_format format, size_t n, pe_real *x)
         x[i] = (pe_real)(float)x[i];
 }
 
+static inline void PE(lab_turn)(int n, const pe_real *angle, pe_real *sine, pe_real *cosine)
+{
+    for (int i = 0; i < n; i++) {
+        const pe_real x = angle[i];
+        sine[i] = pe_sin(x);
+        cosine[i] = pe_cos(x);
+    }
+}
+
 static inline pe_real *PE(lab_cast)(const double *x, size_t count)
 {
     pe_real *out = lab_keep(count, sizeof *out);
@@ -262,7 +271,8 @@ static inline pe_real *PE(lab_cast)(const double *x, size_t count)
 /* A call with parameters cast, plan made and scratch of its own; l must stay where it is. */
 static inline pe_call PE(lab_call)(lab *l)
 {
-    static const pe_lent lent = {.gemm = PE(lab_gemm), .round = PE(lab_round)};
+    static const pe_lent lent = {
+        .gemm = PE(lab_gemm), .round = PE(lab_round), .turn = PE(lab_turn)};
     const pe_real **w = lab_keep(PE_MAX_PARAMS, sizeof *w);
     lab_follow(l);
     for (int p = 0; p < l->info.param_count; p++) {

@@ -41,6 +41,7 @@ static bool setup(pe_setup *s)
         return pe_refuse(s, "rotary_dim is %d, but a head has %d columns", turned,
                          s->dims->head_dim);
     s->plan = (size_t)(turned / 2);
+    s->scratch = 3 * s->plan;
     s->maps = PE_MAPS(PE_ROLE_QUERY) | PE_MAPS(PE_ROLE_KEY);
     s->claims = PE_CLAIM_TRANSLATION_INVARIANT | PE_CLAIM_DIRECTION_AWARE |
                 PE_CLAIM_NORM_PRESERVING | PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY;
@@ -58,6 +59,20 @@ static void PE(plan)(const pe_call *c, pe_real *plan)
     pe_store(c, PE_AT_FREQUENCY, (size_t)pairs, plan);
 }
 
+/* Sines and cosines of all pairs at one position, in the call's scratch. */
+static void PE(fill_turns)(const pe_call *c, double coord, pe_real *sine, pe_real *cosine)
+{
+    const int pairs = (int)c->info->plan;
+    pe_real *phase = c->scratch;
+    const pe_real position = pe_at(c, PE_AT_POSITION, pe_num(coord));
+    for (int k = 0; k < pairs; k++)
+        phase[k] = position * c->plan[k];
+    pe_store(c, PE_AT_PHASE, (size_t)pairs, phase);
+    c->lent->turn(pairs, phase, sine, cosine);
+    pe_store(c, PE_AT_TABLE, (size_t)pairs, sine);
+    pe_store(c, PE_AT_TABLE, (size_t)pairs, cosine);
+}
+
 /* The core has copied in to out, so columns that do not turn are in place. */
 static void PE(map)(const pe_call *c, pe_role role, int head, int n, const double *coord,
                     const pe_real *state, const pe_real *in, pe_real *out)
@@ -65,15 +80,14 @@ static void PE(map)(const pe_call *c, pe_role role, int head, int n, const doubl
     (void)role, (void)head, (void)state, (void)in;
     const int pairs = (int)c->info->plan;
     const bool half = pe_opt_int(c, PAIRING) == HALF;
+    pe_real *sine = c->scratch + pairs, *cosine = c->scratch + 2 * pairs;
     for (int t = 0; t < n; t++) {
-        const pe_real position = pe_at(c, PE_AT_POSITION, pe_num(coord[t * c->dims->axes]));
         pe_real *row = out + (size_t)t * (size_t)c->dims->head_dim;
-        for (int k = 0; k < pairs; k++) {
-            const pe_real phase = pe_at(c, PE_AT_PHASE, position * c->plan[k]);
-            const pe_real cosine = pe_at(c, PE_AT_TABLE, pe_cos(phase));
-            const pe_real sine = pe_at(c, PE_AT_TABLE, pe_sin(phase));
-            pe_turn(row + (half ? k : 2 * k), row + (half ? pairs + k : 2 * k + 1), cosine, sine);
-        }
+        PE(fill_turns)(c, coord[t * c->dims->axes], sine, cosine);
+        for (int k = 0; half && k < pairs; k++)
+            pe_turn(row + k, row + pairs + k, cosine[k], sine[k]);
+        for (int k = 0; !half && k < pairs; k++)
+            pe_turn(row + 2 * k, row + 2 * k + 1, cosine[k], sine[k]);
     }
 }
 

@@ -74,11 +74,10 @@ static void PE(sinusoid)(const pe_call *c, double offset, pe_real *row)
     const int width = c->dims->model_dim, half = width / 2;
     const pe_real n = pe_at(c, PE_AT_POSITION, pe_num(offset));
     row[width - 1] = 0;
-    for (int k = 0; k < half; k++) {
-        const pe_real phase = pe_at(c, PE_AT_PHASE, n * c->plan[k]);
-        row[k] = pe_sin(phase);
-        row[half + k] = pe_cos(phase);
-    }
+    for (int k = 0; k < half; k++)
+        row[half + k] = n * c->plan[k];
+    pe_store(c, PE_AT_PHASE, (size_t)half, row + half);
+    c->lent->turn(half, row + half, row, row + half);
     pe_store(c, PE_AT_TABLE, (size_t)width, row);
 }
 
