@@ -22,7 +22,12 @@ static int refused_on_demand(void)
     return 1;
 }
 
-void *pe_allocate(size_t count, size_t size, const char *what, pe_error *err)
+static size_t rounded_up(size_t bytes)
+{
+    return bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
+}
+
+void *pe_allocate_unset(size_t count, size_t size, const char *what, pe_error *err)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2) {
@@ -35,15 +40,20 @@ void *pe_allocate(size_t count, size_t size, const char *what, pe_error *err)
                 (double)bytes / 1048576.0, (double)limit_bytes / 1048576.0);
         return NULL;
     }
-    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *block =
-        refused_on_demand() ? NULL : aligned_alloc(ALIGNMENT, rounded ? rounded : ALIGNMENT);
+    void *block = refused_on_demand() ? NULL : aligned_alloc(ALIGNMENT, rounded_up(bytes));
     if (!block) {
         pe_fail(err, PE_MEMORY, "%s: no memory for %zu bytes", what, bytes);
         return NULL;
     }
-    memset(block, 0, rounded ? rounded : ALIGNMENT);
     atomic_fetch_add(&live_blocks, 1);
+    return block;
+}
+
+void *pe_allocate(size_t count, size_t size, const char *what, pe_error *err)
+{
+    void *block = pe_allocate_unset(count, size, what, err);
+    if (block)
+        memset(block, 0, rounded_up(count * size));
     return block;
 }
 

@@ -13,6 +13,10 @@
  *   PE_MEMORY   count * size overflows, exceeds the limit, or the system refuses. */
 void *pe_allocate(size_t count, size_t size, const char *what, pe_error *err);
 
+/* Like pe_allocate, but holding anything: for large arrays that are written whole before they are
+ * read, where clearing would touch all their pages once more. */
+void *pe_allocate_unset(size_t count, size_t size, const char *what, pe_error *err);
+
 /* Like pe_allocate, for a block that grows: the first min(old, new) elements are kept, the rest is
  * zero. On failure the old block is untouched and still owned. */
 void *pe_grow(void *block, size_t old_count, size_t new_count, size_t size, const char *what,

@@ -3,17 +3,21 @@
 #include "base/memory.h"
 #include "core/lent.h"
 
-enum { ROWS_PER_CALL = 4096 };
+#include <omp.h>
+
+enum { ROWS_PER_CALL = 256 };
 
 #define CODES(suffix, precision)                                                                   \
     static void codes_##suffix(const pe_instance *instance, int64_t n, const double *coord,        \
-                               void *scratch, void *rows)                                          \
+                               char *scratch, void *rows)                                          \
     {                                                                                              \
-        pe_call_##suffix c = pe_instance_call_##suffix(instance, instance->plan_length);           \
-        c.scratch = scratch;                                                                       \
         const int axes = instance->dims.axes, width = instance->info.embed_width;                  \
-        for (int64_t t = 0; t < n; t += ROWS_PER_CALL) {                                           \
-            int count = (int)(n - t < ROWS_PER_CALL ? n - t : ROWS_PER_CALL);                      \
+        const size_t bytes = instance->info.scratch * sizeof(pe_quad);                             \
+        _Pragma("omp parallel for") for (int64_t t = 0; t < n; t += ROWS_PER_CALL)                 \
+        {                                                                                          \
+            const int count = (int)(n - t < ROWS_PER_CALL ? n - t : ROWS_PER_CALL);                \
+            pe_call_##suffix c = pe_instance_call_##suffix(instance, instance->plan_length);       \
+            c.scratch = (void *)(scratch + (size_t)omp_get_thread_num() * bytes);                  \
             instance->variant->suffix->embed(                                                      \
                 &c, count, coord + t * axes,                                                       \
                 (void *)((char *)rows + (size_t)(t * width) * pe_precision_size(precision)));      \
@@ -48,7 +52,8 @@ pe_status pe_instance_code_rows(const pe_instance *instance, pe_precision precis
     pe_status status = check_codes(instance, precision, n, err);
     if (status != PE_OK)
         return status;
-    void *scratch = pe_allocate(instance->info.scratch, sizeof(pe_quad), "scratch", err);
+    void *scratch = pe_allocate(instance->info.scratch * (size_t)omp_get_max_threads(),
+                                sizeof(pe_quad), "scratch", err);
     if (!scratch)
         return PE_MEMORY;
     if (precision == PE_DOUBLE)

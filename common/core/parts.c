@@ -71,7 +71,7 @@ static pe_real *PE(own_scratch)(const PE(pe_parts) * parts)
 static pe_real *PE(own)(PE(pe_parts) * parts, int slot, size_t count, const char *what,
                         pe_error *err)
 {
-    parts->owned[slot] = pe_allocate(count, sizeof(pe_real), what, err);
+    parts->owned[slot] = pe_allocate_unset(count, sizeof(pe_real), what, err);
     return parts->owned[slot];
 }
 

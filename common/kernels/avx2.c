@@ -221,6 +221,15 @@ HERE_INLINE void turn_eight(__m256 angle, __m256 *sine, __m256 *cosine)
 
 #include "kernels/turn.h"
 
+typedef __m256 vector;
+#define load(x)             _mm256_loadu_ps(x)
+#define store(to, x)        _mm256_storeu_ps(to, x)
+#define stream_store(to, x) _mm256_stream_ps(to, x)
+#define times(x, y)         _mm256_mul_ps(x, y)
+#define plus(x, y)          _mm256_add_ps(x, y)
+#define spread(x)           _mm256_set1_ps(x)
+#include "kernels/gather.h"
+
 const pe_kernels pe_kernels_avx2 = {
     .name = "avx2",
     .pack = pack,
@@ -231,6 +240,7 @@ const pe_kernels pe_kernels_avx2 = {
     .add = add,
     .add_constant = add_constant,
     .sum = sum,
+    .gather = gather,
     .turn = turn,
 };
 #endif

@@ -206,6 +206,15 @@ HERE_INLINE void turn_eight(__m256 angle, __m256 *sine, __m256 *cosine)
 
 #include "kernels/turn.h"
 
+typedef __m512 vector;
+#define load(x)             _mm512_loadu_ps(x)
+#define store(to, x)        _mm512_storeu_ps(to, x)
+#define stream_store(to, x) _mm512_stream_ps(to, x)
+#define times(x, y)         _mm512_mul_ps(x, y)
+#define plus(x, y)          _mm512_add_ps(x, y)
+#define spread(x)           _mm512_set1_ps(x)
+#include "kernels/gather.h"
+
 const pe_kernels pe_kernels_avx512 = {
     .name = "avx512",
     .pack = pack,
@@ -216,6 +225,7 @@ const pe_kernels pe_kernels_avx512 = {
     .add = add,
     .add_constant = add_constant,
     .sum = sum,
+    .gather = gather,
     .turn = turn,
 };
 #endif

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Columns of a packed panel, the same for all kinds so that packed data can be shared. */
 enum { PE_PANEL = 32 };
@@ -42,6 +43,12 @@ typedef struct pe_kernels {
 
     /* Sum of n numbers, in an order that depends on n alone. */
     float (*sum)(const float *x, int n);
+
+    /* out (tokens, ld_out) = scale * table (., n) at the rows ids, plus code (tokens, n) unless it
+     * is NULL: one product and one sum, each rounded. `stream`: out is too large for the caches, so
+     * it is written past them where its rows are aligned to 64 bytes. */
+    void (*gather)(int64_t tokens, int n, const int64_t *ids, const float *table, float scale,
+                   const float *code, float *out, int64_t ld_out, bool stream);
 
     /* Sine and cosine of n angles in radians, within 0.501 ulp; either may take the place of the
      * angles. Infinity and NaN give NaN. */

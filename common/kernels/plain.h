@@ -104,3 +104,18 @@ static inline PE_PLAIN_REAL PE_PLAIN(exponentiate)(PE_PLAIN_REAL *x, int n, PE_P
         x[j] = PE_PLAIN_EXP(x[j] - top);
     return PE_PLAIN(sum)(x, n);
 }
+
+static inline void PE_PLAIN(gather)(int64_t tokens, int n, const int64_t *ids,
+                                    const PE_PLAIN_REAL *table, PE_PLAIN_REAL scale,
+                                    const PE_PLAIN_REAL *code, PE_PLAIN_REAL *out, int64_t ld_out,
+                                    bool stream)
+{
+    (void)stream;
+    for (int64_t t = 0; t < tokens; t++) {
+        const PE_PLAIN_REAL *row = table + ids[t] * n, *add = code ? code + t * n : NULL;
+        for (int c = 0; add && c < n; c++)
+            out[t * ld_out + c] = row[c] * scale + add[c];
+        for (int c = 0; !add && c < n; c++)
+            out[t * ld_out + c] = row[c] * scale;
+    }
+}

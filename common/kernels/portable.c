@@ -27,5 +27,6 @@ const pe_kernels pe_kernels_portable = {
     .add = plain_add,
     .add_constant = plain_add_constant,
     .sum = plain_sum,
+    .gather = plain_gather,
     .turn = turn,
 };

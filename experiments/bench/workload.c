@@ -3,6 +3,7 @@
 #include "analysis/table.h"
 #include "base/memory.h"
 #include "base/names.h"
+#include "core/embed.h"
 #include "core/stream.h"
 #include "registry/registry.h"
 
@@ -132,45 +133,39 @@ static pe_status make_table(pe_workload *w, pe_error *err)
 
 static pe_status run_embed(pe_workload *w, double *checksum, pe_error *err)
 {
-    const int64_t n = w->argument[3];
-    double sum = 0;
-    for (int64_t b = 0; b < w->argument[2]; b++) {
-        const pe_embedding_job job = {.instance = w->instance,
-                                      .precision = PE_FLOAT,
-                                      .n = n,
-                                      .ids = (int64_t *)w->block[IDS] + b * n,
-                                      .table = w->block[TABLE],
-                                      .vocabulary = w->argument[0],
-                                      .padding_id = -1,
-                                      .scale_sqrt_d = true};
-        pe_wide rows;
-        int width;
-        pe_status status = pe_run_embedding(&job, &rows, &width, err);
-        if (status != PE_OK)
-            return status;
-        for (size_t i = 0; checksum && i < rows.count; i++)
-            sum += rows.hi[i];
-        pe_wide_release(&rows);
-    }
+    const pe_embedding_f32 e = {.instance = w->instance,
+                                .batch = (int)w->argument[2],
+                                .n = w->argument[3],
+                                .ids = w->block[IDS],
+                                .table = w->block[TABLE],
+                                .vocabulary = w->argument[0],
+                                .padding_id = -1,
+                                .coord = w->block[COORD],
+                                .scale_sqrt_d = true,
+                                .out = w->block[ROWS]};
+    pe_status status = pe_embed_f32(&e, err);
     if (checksum)
-        *checksum = sum;
-    return PE_OK;
+        *checksum = sum_of(e.out, (size_t)(w->argument[2] * w->argument[3] * w->argument[1]));
+    return status;
 }
 
 static pe_status make_embed(pe_workload *w, uint64_t seed, pe_error *err)
 {
     const size_t vocabulary = (size_t)w->argument[0], d = (size_t)w->argument[1];
-    const size_t tokens = (size_t)(w->argument[2] * w->argument[3]);
-    double *table = add_block(w, TABLE, vocabulary * d, sizeof *table, err);
+    const size_t length = (size_t)w->argument[3], tokens = (size_t)w->argument[2] * length;
+    float *table = add_block(w, TABLE, vocabulary * d, sizeof *table, err);
     int64_t *ids = add_block(w, IDS, tokens, sizeof *ids, err);
-    if (!table || !ids)
+    double *coord = add_block(w, COORD, length, sizeof *coord, err);
+    if (!table || !ids || !coord || !add_block(w, ROWS, tokens * d, sizeof(float), err))
         return PE_MEMORY;
     pe_core_stream stream;
     pe_core_stream_start(&stream, seed, "benchmark", TABLE);
     for (size_t i = 0; i < vocabulary * d; i++)
-        table[i] = pe_core_normal(&stream);
+        table[i] = (float)pe_core_uniform(&stream);
     for (size_t t = 0; t < tokens; t++)
         ids[t] = (int64_t)(pe_core_uniform(&stream) * (double)vocabulary);
+    for (size_t t = 0; t < length; t++)
+        coord[t] = (double)t;
     w->run = run_embed;
     return PE_OK;
 }

@@ -133,8 +133,10 @@ static void PE(lend_exact)(const pe_frequency *w, size_t n, const double *positi
 /* Rows of n coordinates, (n, d). */
 static pe_real *PE(rows_of)(lab *l, int n, const double *coord)
 {
-    static const pe_lent lent = {
-        .gemm = PE(lab_gemm), .round = PE(lab_round), .exact = PE(lend_exact)};
+    static const pe_lent lent = {.gemm = PE(lab_gemm),
+                                 .round = PE(lab_round),
+                                 .exact = PE(lend_exact),
+                                 .turn = PE(lab_turn)};
     pe_call c = PE(lab_call)(l);
     pe_real *rows = lab_keep((size_t)n * (size_t)l->dims.model_dim, sizeof *rows);
     memset(rows, 0x7f, (size_t)n * (size_t)l->dims.model_dim * sizeof *rows);

@@ -54,7 +54,7 @@ static bool setup(pe_setup *s)
                          pe_setup_real(s->opt, MIN));
     s->embed_width = width;
     s->plan = (size_t)frequency_count(s->opt, width);
-    s->scratch = (size_t)2 * ROWS;
+    s->scratch = 2 * (s->plan > ROWS ? s->plan : ROWS);
     s->claims = PE_CLAIM_SYMMETRIC | PE_CLAIM_CONTENT_FREE | PE_CLAIM_BOUNDED |
                 PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY;
     s->bound = scale;
@@ -129,6 +129,20 @@ static void PE(exact)(const pe_call *c, int n, const double *coord, pe_real *row
     }
 }
 
+/* One row by the paths that form each phase in pe_real. */
+static void PE(turn)(const pe_call *c, double place, pe_real *row)
+{
+    const int count = (int)c->info->plan;
+    const pe_real position = pe_at(c, PE_AT_POSITION, pe_num(place));
+    pe_real *sine = c->scratch, *cosine = sine + count;
+    for (int k = 0; k < count; k++)
+        sine[k] = position * c->plan[k];
+    pe_store(c, PE_AT_PHASE, (size_t)count, sine);
+    c->lent->turn(count, sine, sine, cosine);
+    for (int k = 0; k < count; k++)
+        PE(put)(c, k, sine[k], cosine[k], row);
+}
+
 static void PE(embed)(const pe_call *c, int n, const double *coord, pe_real *rows)
 {
     const int width = c->dims->model_dim;
@@ -138,13 +152,8 @@ static void PE(embed)(const pe_call *c, int n, const double *coord, pe_real *row
         PE(exact)(c, n, coord, rows);
         return;
     }
-    for (int t = 0; t < n; t++) {
-        const pe_real position = pe_at(c, PE_AT_POSITION, pe_num(PE(place)(c, t, coord)));
-        for (int k = 0; k < (int)c->info->plan; k++) {
-            const pe_real phase = pe_at(c, PE_AT_PHASE, position * c->plan[k]);
-            PE(put)(c, k, pe_sin(phase), pe_cos(phase), rows + (size_t)t * (size_t)width);
-        }
-    }
+    for (int t = 0; t < n; t++)
+        PE(turn)(c, PE(place)(c, t, coord), rows + (size_t)t * (size_t)width);
 }
 
 static const pe_ops PE(ops) = {.plan = PE(plan), .embed = PE(embed)};
