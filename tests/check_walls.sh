@@ -17,6 +17,7 @@ rooms_of() {
     case $1 in
     base | api) echo ;;
     numbers | kernels) echo ;;
+    formation) echo numbers ;;
     core) echo numbers kernels ;;
     registry) echo core ;;
     conformance) echo registry core numbers ;;
