@@ -154,14 +154,18 @@ static double exact_product(double p, double high, double low, double *rest)
 static double angle_of(const pe_formed *formed, size_t pair, double p, double *low)
 {
     const pe_formation_step *step = &formed->formation.angle;
-    double angle;
+    double angle, rest;
     *low = 0;
     switch (step->formula) {
     case PE_ANGLE_EXACT:
         angle = exact_product(p, formed->high[pair], formed->low[pair], low);
         break;
     case PE_ANGLE_PRODUCT:
-        angle = product(step->arithmetic, p, formed->high[pair]);
+        if (formed->formation.wide_operands)
+            angle = in(step->arithmetic,
+                       exact_product(p, formed->high[pair], formed->low[pair], &rest));
+        else
+            angle = product(step->arithmetic, p, formed->high[pair]);
         break;
     case PE_ANGLE_REPEATED:
         angle = in(step->arithmetic, p);
@@ -187,17 +191,17 @@ double pe_formed_angle(const pe_formed *formed, size_t pair, double position, do
 
 /* Sine and cosine of high + low. An exact one: the double's, and the first term of Taylor's series
  * for low, whose square is below 2^-106 of the angle's. */
-static void sine_of(const pe_formation_step *step, double high, double low, double *sine,
-                    double *cosine)
+static void sine_of(const pe_formation *path, double high, double low, double *sine, double *cosine)
 {
+    const pe_formation_step *step = &path->sine;
     double s, c;
-    if (step->formula == PE_SINE_NATIVE) {
+    if (step->formula == PE_SINE_NATIVE && !path->wide_operands) {
         s = native_sine(step->arithmetic, high, 0);
         c = native_cosine(step->arithmetic, high, 0);
     } else {
         const double s0 = sin(high), c0 = cos(high);
-        s = s0 + low * c0;
-        c = c0 - low * s0;
+        s = in(step->arithmetic, s0 + low * c0); /* an exact sine has no format */
+        c = in(step->arithmetic, c0 - low * s0);
     }
     *sine = in(step->result, s);
     *cosine = in(step->result, c);
@@ -219,7 +223,7 @@ static void by_addition(const pe_formed *formed, size_t pair, size_t n, const do
     const pe_formation *path = &formed->formation;
     const pe_format f = path->angle.arithmetic;
     double s1, c1, s = 0, c = 1, at = 0;
-    sine_of(&path->sine, formed->high[pair], formed->low[pair], &s1, &c1);
+    sine_of(path, formed->high[pair], formed->low[pair], &s1, &c1);
     for (size_t i = 0; i < n; i++) {
         const double p = in(path->position, position[i]);
         double *to_s = &sine[i * stride], *to_c = &cosine[i * stride];
@@ -271,7 +275,7 @@ void pe_formed_column(const pe_formed *formed, size_t pair, size_t n, const doub
     for (size_t i = 0; i < n; i++) {
         double low, s, c;
         const double high = pe_formed_angle(formed, pair, position[i], &low);
-        sine_of(&path->sine, high, low, &s, &c);
+        sine_of(path, high, low, &s, &c);
         sine[i * stride] = in(path->store, s);
         cosine[i * stride] = in(path->store, c);
     }

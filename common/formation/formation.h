@@ -75,6 +75,9 @@ typedef struct pe_formation {
     pe_format position;           /* PE_UNROUNDED: exact */
     pe_formation_step frequency, angle, sine;
     pe_format store;
+    bool wide_operands; /* angle=product and sine=native take operands as they are and round their
+                           result alone. For blame: the cast of an exact operand is no fault of the
+                           step that reads it. No part of the text */
 } pe_formation;
 
 extern const pe_formation pe_formations[];
@@ -90,9 +93,9 @@ const char *pe_step_formula_name(pe_step step, int formula);
 pe_status pe_formation_parse(const char *text, pe_formation *formation, pe_error *err);
 /* The steps as text that pe_formation_parse reads back to the same steps. */
 void pe_formation_write(const pe_formation *formation, char text[PE_FORMATION_TEXT]);
-/* The same path with one step exact. */
+/* The same path with one step exact, and wide operands. */
 pe_formation pe_formation_without(const pe_formation *formation, pe_step step);
-/* The exact path with one step of `formation`. */
+/* The exact path with one step of `formation`, and wide operands. */
 pe_formation pe_formation_only(const pe_formation *formation, pe_step step);
 
 /* The frequencies: base^(-2i / divisor), i = 0 .. pairs-1, in radians per token. divisor is

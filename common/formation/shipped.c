@@ -23,8 +23,7 @@
     .sine = STEP(PE_SINE_NATIVE, PE_FP32, format), .store = format
 
 const pe_formation pe_formations[] = {
-    {"exact", "no rounding at all but that of the reader", PE_UNROUNDED, EXACT, EXACT, EXACT,
-     PE_UNROUNDED},
+    {.name = "exact", .summary = "no rounding at all but that of the reader", .frequency = EXACT},
     {.name = "pow",
      .summary = "powf(base, -2i/d), all in float",
      FLOAT_FREQUENCY(PE_FREQUENCY_POW),
@@ -147,12 +146,13 @@ pe_formation pe_formation_without(const pe_formation *formation, pe_step step)
     const pe_formation exact = {0};
     pe_formation changed = *formation;
     copy_step(&changed, &exact, step);
+    changed.wide_operands = true;
     return changed;
 }
 
 pe_formation pe_formation_only(const pe_formation *formation, pe_step step)
 {
-    pe_formation changed = {.summary = formation->summary};
+    pe_formation changed = {.summary = formation->summary, .wide_operands = true};
     memcpy(changed.name, formation->name, sizeof changed.name);
     copy_step(&changed, formation, step);
     return changed;

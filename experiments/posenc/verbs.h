@@ -11,6 +11,7 @@
     X(table)                                                                                       \
     X(attend)                                                                                      \
     X(check)                                                                                       \
+    X(precision)                                                                                   \
     X(inspect)                                                                                     \
     X(run)                                                                                         \
     X(bench)                                                                                       \
