@@ -21,7 +21,7 @@ rooms_of() {
     core) echo numbers kernels ;;
     registry) echo core ;;
     conformance) echo registry core numbers ;;
-    analysis) echo ;;
+    analysis) echo kernels ;;
     identify) echo numbers ;;
     io) echo numbers ;;
     plot) echo io ;;

@@ -230,6 +230,15 @@ typedef __m256 vector;
 #define spread(x)           _mm256_set1_ps(x)
 #include "kernels/gather.h"
 
+enum { DOUBLES = 4 };
+typedef __m256d doubles;
+#define load_doubles(x)      _mm256_loadu_pd(x)
+#define store_doubles(to, x) _mm256_storeu_pd(to, x)
+#define widen(x)             _mm256_cvtps_pd(_mm_loadu_ps(x))
+#define plus_doubles(x, y)   _mm256_add_pd(x, y)
+#define plus_square(x, y)    _mm256_fmadd_pd(y, y, x)
+#include "kernels/moments.h"
+
 const pe_kernels pe_kernels_avx2 = {
     .name = "avx2",
     .pack = pack,
@@ -240,6 +249,7 @@ const pe_kernels pe_kernels_avx2 = {
     .add = add,
     .add_constant = add_constant,
     .sum = sum,
+    .add_moments = add_moments,
     .gather = gather,
     .turn = turn,
 };

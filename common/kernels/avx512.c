@@ -215,6 +215,15 @@ typedef __m512 vector;
 #define spread(x)           _mm512_set1_ps(x)
 #include "kernels/gather.h"
 
+enum { DOUBLES = 8 };
+typedef __m512d doubles;
+#define load_doubles(x)      _mm512_loadu_pd(x)
+#define store_doubles(to, x) _mm512_storeu_pd(to, x)
+#define widen(x)             _mm512_cvtps_pd(_mm256_loadu_ps(x))
+#define plus_doubles(x, y)   _mm512_add_pd(x, y)
+#define plus_square(x, y)    _mm512_fmadd_pd(y, y, x)
+#include "kernels/moments.h"
+
 const pe_kernels pe_kernels_avx512 = {
     .name = "avx512",
     .pack = pack,
@@ -225,6 +234,7 @@ const pe_kernels pe_kernels_avx512 = {
     .add = add,
     .add_constant = add_constant,
     .sum = sum,
+    .add_moments = add_moments,
     .gather = gather,
     .turn = turn,
 };

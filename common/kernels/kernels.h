@@ -44,6 +44,9 @@ typedef struct pe_kernels {
     /* Sum of n numbers, in an order that depends on n alone. */
     float (*sum)(const float *x, int n);
 
+    /* sum += x and square += x * x for n numbers, in double. */
+    void (*add_moments)(double *sum, double *square, const float *x, int n);
+
     /* out (tokens, ld_out) = scale * table (., n) at the rows ids, plus code (tokens, n) unless it
      * is NULL: one product and one sum, each rounded. `stream`: out is too large for the caches, so
      * it is written past them where its rows are aligned to 64 bytes. */

@@ -8,6 +8,15 @@
 #define PE_PLAIN_EXP(x) expf(x)
 #include "kernels/plain.h"
 
+static void add_moments(double *sum, double *square, const float *x, int n)
+{
+    for (int j = 0; j < n; j++) {
+        const double value = (double)x[j];
+        sum[j] += value;
+        square[j] += value * value;
+    }
+}
+
 static void turn(int n, const float *angle, float *sine, float *cosine)
 {
     for (int j = 0; j < n; j++) {
@@ -27,6 +36,7 @@ const pe_kernels pe_kernels_portable = {
     .add = plain_add,
     .add_constant = plain_add_constant,
     .sum = plain_sum,
+    .add_moments = add_moments,
     .gather = plain_gather,
     .turn = turn,
 };

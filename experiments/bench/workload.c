@@ -1,6 +1,5 @@
 #include "bench/workload.h"
-#include "analysis/profile.h"
-#include "analysis/table.h"
+#include "analysis/gram_profile.h"
 #include "base/memory.h"
 #include "base/names.h"
 #include "core/embed.h"
@@ -170,36 +169,32 @@ static pe_status make_embed(pe_workload *w, uint64_t seed, pe_error *err)
     return PE_OK;
 }
 
-/* The mean of P P^T by distance, as the peers compute it. */
+/* The mean of P P^T by distance, as the peers compute it, and the second moment. */
 static pe_status run_gram(pe_workload *w, double *checksum, pe_error *err)
 {
-    const size_t T = (size_t)w->argument[0], d = (size_t)w->argument[1];
-    pe_profile profile;
-    pe_status status = pe_gram(w->block[ROWS], T, d, w->block[GRAM], err);
-    if (status == PE_OK)
-        status = pe_profile_of(w->block[GRAM], T, PE_REGION_ALL, &profile, err);
-    if (status != PE_OK)
-        return status;
+    const size_t T = (size_t)w->argument[0];
+    double *mean = w->block[GRAM];
+    pe_status status =
+        pe_gram_profile(w->block[ROWS], T, (size_t)w->argument[1], mean, mean + T, err);
     double sum = 0;
     for (size_t k = 0; k < T; k++)
-        sum += profile.mean[pe_profile_at(&profile, (ptrdiff_t)k)];
-    pe_profile_free(&profile);
+        sum += mean[k];
     if (checksum)
         *checksum = sum;
-    return PE_OK;
+    return status;
 }
 
 static pe_status make_gram(pe_workload *w, pe_error *err)
 {
     const size_t T = (size_t)w->argument[0], d = (size_t)w->argument[1];
     double *coord = add_block(w, COORD, T, sizeof *coord, err);
-    double *rows = add_block(w, ROWS, T * d, sizeof *rows, err);
-    if (!coord || !rows || !add_block(w, GRAM, T * T, sizeof(double), err))
+    float *rows = add_block(w, ROWS, T * d, sizeof *rows, err);
+    if (!coord || !rows || !add_block(w, GRAM, 2 * T, sizeof(double), err))
         return PE_MEMORY;
     for (size_t t = 0; t < T; t++)
         coord[t] = (double)t;
     w->run = run_gram;
-    return pe_instance_code_rows(w->instance, PE_DOUBLE, (int64_t)T, coord, rows, err);
+    return pe_instance_code_rows(w->instance, PE_FLOAT, (int64_t)T, coord, rows, err);
 }
 
 /* ---- from a name to a workload

@@ -205,6 +205,14 @@ static void check_sums(const pe_kernels *kernels)
         CU_ASSERT_EQUAL(wrong, 0);
         for (int j = 0; j < n; j++)
             want += (double)x[j];
+        double sums[MOST] = {0}, squares[MOST] = {0};
+        kernels->add_moments(sums, squares, x, n);
+        kernels->add_moments(sums, squares, before, n);
+        for (int j = 0; j < MOST; j++) { /* squares of floats have no more than 48 bits */
+            const double a = j < n ? (double)x[j] : 0, b = j < n ? (double)before[j] : 0;
+            wrong += sums[j] != a + b || fabs(squares[j] - (a * a + b * b)) > 3e-16;
+        }
+        CU_ASSERT_EQUAL(wrong, 0);
         PE_NEAR("sum", kernels->sum(x, n), want, n * 6e-8 * n);
     }
 }
