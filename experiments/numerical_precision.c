@@ -50,9 +50,9 @@ static void say_finding(precision_run *run)
 static pe_status run_experiment(pe_lab *lab, pe_result *result, pe_error *err)
 {
     static pe_status (*const sections[])(precision_run *, pe_error *) = {
-        precision_places,   precision_growth, precision_paths, precision_storage,
-        precision_integers, precision_narrow, precision_shift, precision_identities,
-        precision_matter,   precision_claim,
+        precision_places,     precision_growth,   precision_paths,     precision_formation,
+        precision_storage,    precision_integers, precision_narrow,    precision_shift,
+        precision_identities, precision_matter,   precision_published, precision_claim,
     };
     precision_run run = {.lab = lab,
                          .result = result,

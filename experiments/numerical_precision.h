@@ -37,6 +37,8 @@ pe_status precision_shift(precision_run *run, pe_error *err);
 pe_status precision_identities(precision_run *run, pe_error *err);
 pe_status precision_matter(precision_run *run, pe_error *err);
 pe_status precision_claim(precision_run *run, pe_error *err);
+pe_status precision_formation(precision_run *run, pe_error *err);
+pe_status precision_published(precision_run *run, pe_error *err);
 
 /* ---- asking a subject (numerical_precision_ask.c) ---- */
 
