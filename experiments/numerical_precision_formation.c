@@ -62,7 +62,7 @@ static pe_status show_map(precision_run *run, pe_section *section, const double 
             "frequencies by %.2g, bf16 positions by %.2g, both on the fast pairs",
             fmin(worst[0], fmin(worst[1], worst[2])), fmax(worst[0], fmax(worst[1], worst[2])),
             worst[4], worst[3]);
-        pe_figure_x(figure, "position (tokens)", PE_LINEAR);
+        pe_figure_x(figure, "position (thousands of tokens)", PE_LINEAR);
         pe_figure_y(figure, "pair (0 is the fastest)", PE_LINEAR);
         pe_figure_colours(figure, PE_AMOUNTS, "largest phase error (radians)", PE_LOG10);
         pe_figure_colour_range(figure, 1e-9, 3.2);
@@ -71,7 +71,7 @@ static pe_status show_map(precision_run *run, pe_section *section, const double 
                                                             .rows = PAIRS,
                                                             .columns = BLOCKS,
                                                             .values = block + p * PAIRS * BLOCKS,
-                                                            .dx = BLOCK,
+                                                            .dx = BLOCK / 1000.0,
                                                             .dy = 1});
         pe_figure_describe(figure,
                            "Six heat maps of the phase error by position and pair: it grows to the "
@@ -116,8 +116,8 @@ static void show_blame(pe_section *section, const char *const *names, size_t n,
         narrow->only[PE_STEP_FREQUENCY], narrow->only[PE_STEP_ANGLE], narrow->only[PE_STEP_SINE],
         narrow->only[PE_STEP_STORE]);
     pe_figure *figure = pe_figure_titled(
-        PE_DOTS, "path_blame", err,
-        "All in bf16, position, frequency and angle each lose half a turn below 4096 "
+        PE_BARS_GROUPED, "path_blame", err,
+        "All in bf16, position, frequency and angle each lose nearly half a turn below 4096 "
         "(%.2f, %.2f, %.2f rad); sine and table cost %.1g",
         narrow->only[PE_STEP_POSITION], narrow->only[PE_STEP_FREQUENCY],
         narrow->only[PE_STEP_ANGLE], fmax(narrow->only[PE_STEP_SINE], narrow->only[PE_STEP_STORE]));
@@ -130,17 +130,20 @@ static void show_blame(pe_section *section, const char *const *names, size_t n,
             figure, &(pe_series){
                         .name = pe_step_name((pe_step)s), .slot = (size_t)s, .n = n, .y = only[s]});
     }
-    pe_figure_describe(figure,
-                       "One row per path, one dot per step: how much phase that step loses alone.",
-                       "Width 128, base 10000, 4096 positions. No dot: the step loses nothing.");
+    pe_figure_describe(
+        figure,
+        "One group of bars per path, one bar per step: how much phase that step "
+        "loses alone.",
+        "Width 128, base 10000, 4096 positions. \"No value\": the step loses nothing. "
+        "Lengths are logarithms.");
     pe_section_figure(section, figure);
 }
 
 static pe_status find_blame(precision_run *run, pe_section *section, const double *position,
                             pe_error *err)
 {
-    static const char *const names[] = {"pow",      "exp-step",       "double-angle",
-                                        "all-fp16", "positions-bf16", "all-bf16"};
+    static const char *const names[] = {"pow", "double-angle", "all-fp16", "positions-bf16",
+                                        "all-bf16"};
     enum { NAMES = sizeof names / sizeof names[0] };
     pe_formation_blame blame[NAMES];
     pe_status status = PE_OK;

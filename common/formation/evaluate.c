@@ -8,9 +8,12 @@
 
 /* ---- arithmetic in a format: operands rounded to it, then the result ---- */
 
-static double in(pe_format format, double x)
+/* pe_round_to_format, with the compiler's own conversion for the formats it has. */
+static inline double in(pe_format format, double x)
 {
-    return pe_round_to_format(format, x);
+    if (format == PE_UNROUNDED || format == PE_FP64)
+        return x;
+    return format == PE_FP32 ? (double)(float)x : pe_round_to_format(format, x);
 }
 
 /* An operation, given as an expression of doubles a, b and as one of floats x, y. */
