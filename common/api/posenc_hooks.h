@@ -11,8 +11,16 @@
  *   - NaN in gives NaN out; -inf is never passed: masks are bytes;
  *   - an absent hook is NULL, and the core does what a transformer without it does.
  * The backward twin NAME_vjp of a hook takes the gradient of the loss by the hook's outputs and
- * adds the gradients by its inputs and parameters. A variant whose computing hooks have no twin is
- * usable, but not trainable. */
+ * adds the gradients by its inputs and parameters; coordinates and offsets have none.
+ *   - `g` has a block for every parameter, frozen ones too; none that has numbers is NULL;
+ *   - rounding counts as the identity: a twin differentiates at the values that were stored;
+ *   - gradients that were not asked for (members of pe_tile_gradient, pe_run_gradient) are NULL;
+ *   - din of map_vjp gets the whole gradient, that of pass-through columns too;
+ *   - in logits_vjp ds is 0 where a pair is not allowed, and draw there is ignored;
+ *   - plan_vjp runs once, after all others, on what they added to dplan.
+ * A twin may be NULL where it could add nothing: those of embed, relative and pair when the variant
+ * has no parameters but frozen ones, that of plan without PE_ON_PARAMETERS. A variant that lacks
+ * another is usable, but not trainable. */
 
 /* What the host lends for computing. */
 typedef struct PE_H(pe_lent) {

@@ -44,6 +44,16 @@ static bool setup(pe_setup *s)
 }
 #endif
 
+/* 2 pi b_f . v, radians. */
+static pe_real PE(phase)(const pe_call *c, int f, const double *coord)
+{
+    const int axes = c->dims->axes;
+    pe_real turns = 0;
+    for (int a = 0; a < axes; a++)
+        turns += c->w[WAVES][f * axes + a] * pe_at(c, PE_AT_POSITION, pe_num(coord[a]));
+    return pe_at(c, PE_AT_PHASE, 2 * PE_PI * turns);
+}
+
 static void PE(embed)(const pe_call *c, int n, const double *coord, pe_real *rows)
 {
     const int features = c->info->embed_width / 2, axes = c->dims->axes;
@@ -51,11 +61,7 @@ static void PE(embed)(const pe_call *c, int n, const double *coord, pe_real *row
     for (int t = 0; t < n; t++) {
         pe_real *row = rows + (size_t)t * (size_t)(2 * features);
         for (int f = 0; f < features; f++) {
-            pe_real turns = 0;
-            for (int a = 0; a < axes; a++)
-                turns += c->w[WAVES][f * axes + a] *
-                         pe_at(c, PE_AT_POSITION, pe_num(coord[t * axes + a]));
-            const pe_real phase = pe_at(c, PE_AT_PHASE, 2 * PE_PI * turns);
+            const pe_real phase = PE(phase)(c, f, coord + t * axes);
             row[sines_first ? f : features + f] = pe_sin(phase);
             row[sines_first ? features + f : f] = pe_cos(phase);
         }
@@ -63,7 +69,26 @@ static void PE(embed)(const pe_call *c, int n, const double *coord, pe_real *row
     }
 }
 
-static const pe_ops PE(ops) = {.embed = PE(embed)};
+/* d sin = cos d phase, d cos = -sin d phase, at the phase of `embed`. */
+static void PE(embed_vjp)(const pe_call *c, int n, const double *coord, const pe_real *drows)
+{
+    const int features = c->info->embed_width / 2, axes = c->dims->axes;
+    const bool sines_first = pe_opt_int(c, ORDER) == SIN_COS;
+    for (int t = 0; t < n; t++) {
+        const pe_real *drow = drows + (size_t)t * (size_t)(2 * features);
+        for (int f = 0; f < features; f++) {
+            const pe_real phase = PE(phase)(c, f, coord + t * axes);
+            const pe_real dsine = drow[sines_first ? f : features + f];
+            const pe_real dcosine = drow[sines_first ? features + f : f];
+            const pe_real dphase = dsine * pe_cos(phase) - dcosine * pe_sin(phase);
+            for (int a = 0; a < axes; a++)
+                c->g[WAVES][f * axes + a] +=
+                    2 * PE_PI * dphase * pe_at(c, PE_AT_POSITION, pe_num(coord[t * axes + a]));
+        }
+    }
+}
+
+static const pe_ops PE(ops) = {.embed = PE(embed), .embed_vjp = PE(embed_vjp)};
 
 PE_VARIANT(fourier, .title = "Fourier features", .source = "arXiv:2006.10739, section 4",
            .summary = "Random waves of real coordinates: near points have similar codes.",

@@ -95,7 +95,16 @@ static void PE(embed)(const pe_call *c, int n, const double *coord, pe_real *row
     }
 }
 
-static const pe_ops PE(ops) = {.embed = PE(embed)};
+static void PE(embed_vjp)(const pe_call *c, int n, const double *coord, const pe_real *drows)
+{
+    const int width = c->info->embed_width;
+    const int64_t table = c->info->param[POS].shape[0];
+    for (int t = 0; t < n; t++)
+        pe_add_scaled(c->g[POS] + row_of(c->opt, table, coord[t * c->dims->axes]) * width, 1,
+                      drows + (size_t)t * (size_t)width, width);
+}
+
+static const pe_ops PE(ops) = {.embed = PE(embed), .embed_vjp = PE(embed_vjp)};
 
 PE_VARIANT(learned, .title = "Learned absolute", .source = "arXiv:1705.03122, section 3.1",
            .summary = "A trained row for each position; before training it is noise.",

@@ -91,7 +91,31 @@ static void PE(map)(const pe_call *c, pe_role role, int head, int n, const doubl
     }
 }
 
-static const pe_ops PE(ops) = {.plan = PE(plan), .map = PE(map)};
+/* A turn by minus the angle is the transposed turn; columns that do not turn pass through. */
+static void PE(map_vjp)(const pe_call *c, pe_role role, int head, int n, const double *coord,
+                        const pe_real *state, const pe_real *in, const pe_real *dout, pe_real *din,
+                        pe_real *dstate)
+{
+    (void)role, (void)head, (void)state, (void)in, (void)dstate;
+    const int pairs = (int)c->info->plan, width = c->dims->head_dim;
+    const bool half = pe_opt_int(c, PAIRING) == HALF;
+    pe_real *sine = c->scratch + pairs, *cosine = c->scratch + 2 * pairs;
+    for (int t = 0; t < n; t++) {
+        const pe_real *from = dout + (size_t)t * (size_t)width;
+        pe_real *to = din + (size_t)t * (size_t)width;
+        PE(fill_turns)(c, coord[t * c->dims->axes], sine, cosine);
+        for (int k = 0; k < pairs; k++) {
+            const int first = half ? k : 2 * k, second = half ? pairs + k : 2 * k + 1;
+            pe_real a = from[first], b = from[second];
+            pe_turn(&a, &b, cosine[k], -sine[k]);
+            to[first] += a;
+            to[second] += b;
+        }
+        pe_add_scaled(to + 2 * pairs, 1, from + 2 * pairs, width - 2 * pairs);
+    }
+}
+
+static const pe_ops PE(ops) = {.plan = PE(plan), .map = PE(map), .map_vjp = PE(map_vjp)};
 
 PE_VARIANT(rope, .title = "RoPE", .source = "arXiv:2104.09864, eqs. (14)-(16), (34)",
            .summary = "Queries and keys are turned by their position; only the difference is left.",

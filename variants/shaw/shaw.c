@@ -79,7 +79,28 @@ static void PE(relative)(const pe_call *c, int n, const double *offset, pe_rows 
     }
 }
 
-static const pe_ops PE(ops) = {.relative = PE(relative)};
+/* The other way: what came for row r of every head, added to the table's gradient. */
+static void PE(add_row)(const pe_call *c, pe_real *gradient, int64_t r, const pe_real *row)
+{
+    const int width = c->dims->head_dim;
+    const int64_t rows = 2 * c->info->high + 1;
+    for (int h = 0; h < c->info->row_heads; h++)
+        pe_add_scaled(gradient + (h * rows + r) * width, 1, row + h * width, width);
+}
+
+static void PE(relative_vjp)(const pe_call *c, int n, const double *offset, const pe_rows *drows)
+{
+    const int64_t width = (int64_t)c->info->row_heads * c->dims->head_dim;
+    for (int t = 0; t < n; t++) {
+        const int64_t r = c->info->high - (int64_t)offset[t];
+        if (drows->query)
+            PE(add_row)(c, c->g[REL_K], r, drows->query + t * width);
+        if (drows->value)
+            PE(add_row)(c, c->g[REL_V], r, drows->value + t * width);
+    }
+}
+
+static const pe_ops PE(ops) = {.relative = PE(relative), .relative_vjp = PE(relative_vjp)};
 
 PE_VARIANT(shaw, .title = "Shaw relative", .source = "arXiv:1803.02155, eqs. (3), (4)",
            PE_OPTIONS(options),

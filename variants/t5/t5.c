@@ -127,7 +127,16 @@ static void PE(relative)(const pe_call *c, int n, const double *offset, pe_rows 
     }
 }
 
-static const pe_ops PE(ops) = {.relative = PE(relative)};
+static void PE(relative_vjp)(const pe_call *c, int n, const double *offset, const pe_rows *drows)
+{
+    const int H = c->dims->heads;
+    for (int r = 0; r < n; r++) {
+        const int64_t bucket = bucket_of_offset(c->opt, (int64_t)offset[r]);
+        pe_add_scaled(c->g[TABLE] + bucket * H, 1, drows->bias + (size_t)r * (size_t)H, H);
+    }
+}
+
+static const pe_ops PE(ops) = {.relative = PE(relative), .relative_vjp = PE(relative_vjp)};
 
 PE_VARIANT(t5, .title = "T5 buckets", .source = "arXiv:1910.10683, section 2.1",
            .summary = "A learned bias for each head and each logarithmic bucket of distance.",

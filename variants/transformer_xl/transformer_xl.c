@@ -81,17 +81,33 @@ static void PE(sinusoid)(const pe_call *c, double offset, pe_real *row)
     pe_store(c, PE_AT_TABLE, (size_t)width, row);
 }
 
+/* The rows R_n of all offsets, in the call's scratch: (n, d). */
+static void PE(sinusoids)(const pe_call *c, int n, const double *offset)
+{
+    for (int t = 0; t < n; t++)
+        PE(sinusoid)(c, offset[t], c->scratch + (size_t)t * (size_t)c->dims->model_dim);
+}
+
 /* All heads at once: (n, d) times (d, H D) is (n, H, D). */
 static void PE(relative)(const pe_call *c, int n, const double *offset, pe_rows *rows)
 {
     const int width = c->dims->model_dim, all = c->dims->heads * c->dims->head_dim;
-    for (int t = 0; t < n; t++)
-        PE(sinusoid)(c, offset[t], c->scratch + (size_t)t * (size_t)width);
+    PE(sinusoids)(c, n, offset);
     c->lent->gemm(false, false, n, all, width, 1, c->scratch, width, c->w[WKR], all, 0, rows->query,
                   all);
 }
 
-static const pe_ops PE(ops) = {.plan = PE(plan), .relative = PE(relative)};
+/* Of WkR: the transposed sinusoids (d, n) times (n, H D). The core gives those of u and v. */
+static void PE(relative_vjp)(const pe_call *c, int n, const double *offset, const pe_rows *drows)
+{
+    const int width = c->dims->model_dim, all = c->dims->heads * c->dims->head_dim;
+    PE(sinusoids)(c, n, offset);
+    c->lent->gemm(true, false, width, all, n, 1, c->scratch, width, drows->query, all, 1, c->g[WKR],
+                  all);
+}
+
+static const pe_ops PE(ops) = {
+    .plan = PE(plan), .relative = PE(relative), .relative_vjp = PE(relative_vjp)};
 
 PE_VARIANT(
     transformer_xl, .title = "Transformer-XL",
