@@ -2,7 +2,7 @@
 #include "numerical_precision.h"
 
 #include "base/memory.h"
-#include "numbers/sinusoid.h"
+#include "formation/formation.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -201,31 +201,25 @@ static pe_status the_trap(precision_run *run, pe_section *section, pe_error *err
 /* ---- the group law and the even kernel, on the plain table ---- */
 
 enum { WIDTH = 128, PAIRS = WIDTH / 2, WAYS = 4 };
+static const char *const way_paths[WAYS] = {"double-then-round", "pow", "all-fp16", "all-bf16"};
 static const char *const way_names[WAYS] = {"all double, stored", "float", "fp16 everywhere",
                                             "bf16 everywhere"};
 
 typedef struct row {
-    float sine[PAIRS], cosine[PAIRS];
+    double sine[PAIRS], cosine[PAIRS];
 } row;
 
-static void form(int way, double position, const float *frequency, row *r)
+static void form(const pe_formed *formed, double position, row *r)
 {
-    if (way < 2) {
-        pe_path_row(way == 0 ? PE_ANGLE_DOUBLE : PE_ANGLE_FLOAT, position, PAIRS, frequency, WIDTH,
-                    10000, r->sine, r->cosine);
-        return;
-    }
-    for (int i = 0; i < PAIRS; i++)
-        pe_rounded_sinusoid(way == 2 ? PE_FP16 : PE_BF16, PE_ROUND_ALL, position,
-                            pow(10000, -2.0 * i / WIDTH), &r->sine[i], &r->cosine[i]);
+    for (size_t i = 0; i < PAIRS; i++)
+        pe_formed_column(formed, i, 1, &position, &r->sine[i], &r->cosine[i], 1);
 }
 
 static double product(const row *a, const row *b)
 {
     double sum = 0;
     for (int i = 0; i < PAIRS; i++)
-        sum +=
-            (double)a->sine[i] * (double)b->sine[i] + (double)a->cosine[i] * (double)b->cosine[i];
+        sum += a->sine[i] * b->sine[i] + a->cosine[i] * b->cosine[i];
     return sum;
 }
 
@@ -235,33 +229,39 @@ static double group_residual(const row *here, const row *later)
     double worst = 0;
     for (int i = 0; i < PAIRS; i++) {
         const double turn = LAG * pow(10000, -2.0 * i / WIDTH), s = sin(turn), c = cos(turn);
-        const double x = (double)here->sine[i], y = (double)here->cosine[i];
-        worst = fmax(worst, fabs((double)later->sine[i] - (x * c + y * s)));
-        worst = fmax(worst, fabs((double)later->cosine[i] - (y * c - x * s)));
+        const double x = here->sine[i], y = here->cosine[i];
+        worst = fmax(worst, fabs(later->sine[i] - (x * c + y * s)));
+        worst = fmax(worst, fabs(later->cosine[i] - (y * c - x * s)));
     }
     return worst;
 }
 
-static void group_law(pe_section *section, const pe_lab *lab, pe_error *err)
+static pe_status group_law(pe_section *section, const pe_lab *lab, pe_error *err)
 {
     double position[MOST], t[OCTAVES], group[WAYS][OCTAVES] = {{0}}, even[WAYS][OCTAVES] = {{0}};
-    float frequency[PAIRS];
+    const pe_spectrum spectrum = {10000, PAIRS, WIDTH};
     char title[300];
     const size_t n = precision_spread(lab, exp2(OCTAVES) - 1, PER_OCTAVE, position);
-    pe_path_frequencies(PE_PATH_POW, PAIRS, WIDTH, 10000, frequency);
-    for (int way = 0; way < WAYS; way++)
+    for (int way = 0; way < WAYS; way++) {
+        pe_formed formed;
+        const pe_status status =
+            pe_formed_make(pe_formation_by_name(way_paths[way]), &spectrum, &formed, err);
+        if (status != PE_OK)
+            return status;
         for (size_t i = 0; i < n; i++) {
             const int octave = ilogb(position[i]);
             row before, here, later;
             if (position[i] < LAG)
                 continue;
-            form(way, position[i] - LAG, frequency, &before);
-            form(way, position[i], frequency, &here);
-            form(way, position[i] + LAG, frequency, &later);
+            form(&formed, position[i] - LAG, &before);
+            form(&formed, position[i], &here);
+            form(&formed, position[i] + LAG, &later);
             group[way][octave] = fmax(group[way][octave], group_residual(&here, &later));
             even[way][octave] = fmax(
                 even[way][octave], fabs(product(&here, &later) - product(&here, &before)) / PAIRS);
         }
+        pe_formed_release(&formed);
+    }
     for (int m = 0; m < OCTAVES; m++)
         t[m] = exp2(m);
     snprintf(title, sizeof title,
@@ -307,6 +307,7 @@ static void group_law(pe_section *section, const pe_lab *lab, pe_error *err)
                               .quantity = "group law residual below 2^20, bf16",
                               .value = largest(group[3], OCTAVES),
                               .because = "two entries of unit vectors are about 2 apart at most"});
+    return PE_OK;
 }
 
 pe_status precision_identities(precision_run *run, pe_error *err)
@@ -317,9 +318,9 @@ pe_status precision_identities(precision_run *run, pe_error *err)
            "$G(k) = G(-k)$; a rotation keeps norms. It is tempting to use them as tests that "
            "need no reference.");
     pe_status status = the_trap(run, section, err);
-    if (status == PE_OK) {
-        group_law(section, run->lab, err);
+    if (status == PE_OK)
+        status = group_law(section, run->lab, err);
+    if (status == PE_OK)
         status = pe_lab_step(run->lab, "identities", 0.48, err);
-    }
     return status;
 }

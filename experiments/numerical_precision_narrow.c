@@ -2,17 +2,16 @@
 #include "numerical_precision.h"
 
 #include "base/memory.h"
-#include "numbers/sinusoid.h"
+#include "formation/formation.h"
 #include "numbers/ulp.h"
 
 #include <math.h>
 #include <stdio.h>
 
-enum { POSITIONS = 4096, MOST_PAIRS = 256, BLOCK = 32 };
+enum { POSITIONS = 4096, BLOCK = 32 };
 
 typedef struct narrow {
-    pe_format format;
-    unsigned places;
+    const char *path;
     int width, positions;
 } narrow;
 
@@ -25,38 +24,53 @@ typedef struct narrow_found {
     double *block;     /* (pairs, positions / BLOCK) largest entry error, or NULL */
 } narrow_found;
 
-static narrow_found form(const narrow *n, double *block)
+static void count_entry(narrow_found *f, int t, int pair, double ds, double dc, double phase)
 {
-    narrow_found f = {.tenth = (double)NAN, .one = (double)NAN, .block = block};
+    const double worse = fmax(ds, dc);
+    if (dc > f->cosine) {
+        f->cosine = dc;
+        f->at_position = t;
+        f->at_pair = pair;
+    }
+    f->phase = fmax(f->phase, phase);
+    if (worse > 0.1 && !(f->tenth <= t))
+        f->tenth = t;
+    if (worse > 1 && !(f->one <= t))
+        f->one = t;
+}
+
+/* Against sin and cos in double, which are right to 1e-12 at these phases. */
+static pe_status form(const narrow *n, double *block, narrow_found *found, pe_error *err)
+{
     const int pairs = n->width / 2;
-    double frequency[MOST_PAIRS], squares = 0;
+    const pe_spectrum spectrum = {10000, (size_t)pairs, (double)n->width};
+    narrow_found f = {.tenth = (double)NAN, .one = (double)NAN, .block = block};
+    double squares = 0;
+    pe_formation path;
+    pe_formed formed;
+    pe_status status = pe_formation_parse(n->path, &path, err);
+    if (status == PE_OK)
+        status = pe_formed_make(&path, &spectrum, &formed, err);
+    if (status != PE_OK)
+        return status;
     for (int i = 0; i < pairs; i++)
-        frequency[i] = pow(10000, -2.0 * i / n->width);
-    for (int t = 0; t < n->positions; t++)
-        for (int i = 0; i < pairs; i++) {
-            float sine, cosine;
-            const double phase = t * frequency[i], s = sin(phase), c = cos(phase);
-            pe_rounded_sinusoid(n->format, n->places, t, frequency[i], &sine, &cosine);
-            const double ds = fabs((double)sine - s), dc = fabs((double)cosine - c);
-            const double worse = fmax(ds, dc);
+        for (int t = 0; t < n->positions; t++) {
+            const double position = t, phase = t * formed.exact_high[i];
+            const double s = sin(phase), c = cos(phase);
+            double sine, cosine;
+            pe_formed_column(&formed, (size_t)i, 1, &position, &sine, &cosine, 1);
+            const double ds = fabs(sine - s), dc = fabs(cosine - c);
             squares += ds * ds + dc * dc;
-            if (dc > f.cosine) {
-                f.cosine = dc;
-                f.at_position = t;
-                f.at_pair = i;
-            }
-            f.phase = fmax(f.phase, pe_phase_error((double)sine, (double)cosine, s, c));
-            if (worse > 0.1 && isnan(f.tenth))
-                f.tenth = t;
-            if (worse > 1 && isnan(f.one))
-                f.one = t;
+            count_entry(&f, t, i, ds, dc, pe_phase_error(sine, cosine, s, c));
             if (block) {
                 double *cell = &block[i * (n->positions / BLOCK) + t / BLOCK];
-                *cell = fmax(*cell, worse);
+                *cell = fmax(*cell, fmax(ds, dc));
             }
         }
     f.rms = sqrt(squares / (2.0 * pairs * n->positions));
-    return f;
+    pe_formed_release(&formed);
+    *found = f;
+    return PE_OK;
 }
 
 static void expect(pe_section *section, const char *quantity, double value, double expected,
@@ -74,10 +88,15 @@ static void expect(pe_section *section, const char *quantity, double value, doub
 
 /* ---- the published table ---- */
 
-static void published_table(precision_run *run, pe_section *section)
+static pe_status published_table(precision_run *run, pe_section *section, pe_error *err)
 {
-    const narrow fp16 = {PE_FP16, PE_ROUND_ALL, 32, 2048}, bf16 = {PE_BF16, PE_ROUND_ALL, 32, 2048};
-    const narrow_found a = form(&fp16, NULL), b = form(&bf16, NULL);
+    const narrow fp16 = {"all-fp16", 32, 2048}, bf16 = {"all-bf16", 32, 2048};
+    narrow_found a, b;
+    pe_status status = form(&fp16, NULL, &a, err);
+    if (status == PE_OK)
+        status = form(&bf16, NULL, &b, err);
+    if (status != PE_OK)
+        return status;
     const double w = pow(10000, -2.0 / 32);
     const double phase = pe_round_to_format(PE_FP16, pe_round_to_format(PE_FP16, 1857) *
                                                          pe_round_to_format(PE_FP16, w));
@@ -99,11 +118,12 @@ static void published_table(precision_run *run, pe_section *section)
     expect(section, "fp16 phase of position 1857, pair 1", phase, 1045, 0, source, NULL);
     expect(section, "bf16, width 32: largest cosine error below 2048", b.cosine, 1.9968, 1e-4,
            "METRICS.md 3.5 [computed here]", NULL);
+    return PE_OK;
 }
 
 /* ---- first bad positions ---- */
 
-static void first_bad(pe_section *section)
+static pe_status first_bad(pe_section *section, pe_error *err)
 {
     static const struct {
         int width;
@@ -117,9 +137,15 @@ static void first_bad(pe_section *section)
         "First position with an entry off by more than 0.1, all in the format", 3, columns);
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
         char quantity[128];
-        const narrow bf16 = {PE_BF16, PE_ROUND_ALL, rows[r].width, 512};
-        const narrow fp16 = {PE_FP16, PE_ROUND_ALL, rows[r].width, 512};
-        const double b = form(&bf16, NULL).tenth, f = form(&fp16, NULL).tenth;
+        const narrow bf16 = {"all-bf16", rows[r].width, 512};
+        const narrow fp16 = {"all-fp16", rows[r].width, 512};
+        narrow_found by_bf16, by_fp16;
+        pe_status status = form(&bf16, NULL, &by_bf16, err);
+        if (status == PE_OK)
+            status = form(&fp16, NULL, &by_fp16, err);
+        if (status != PE_OK)
+            return status;
+        const double b = by_bf16.tenth, f = by_fp16.tenth;
         pe_sheet_number(sheet, rows[r].width);
         pe_sheet_number(sheet, b);
         pe_sheet_number(sheet, f);
@@ -130,25 +156,29 @@ static void first_bad(pe_section *section)
                  rows[r].width);
         expect(section, quantity, f, rows[r].tenth_fp16, 0, "METRICS.md 3.5 [computed here]", NULL);
     }
+    return PE_OK;
 }
 
 static pe_status heat_maps(pe_section *section, pe_error *err)
 {
     enum { PAIRS = 64, BLOCKS = POSITIONS / BLOCK };
     static const pe_format formats[] = {PE_FP16, PE_BF16};
+    static const char *const all_in[] = {"all-fp16", "all-bf16"};
     static const double one[] = {2049, 271}, rms[] = {0.132, 0.414};
     narrow_found found[2];
     double *block[2];
     char title[300], quantity[128];
     pe_status status = PE_OK;
     for (int f = 0; f < 2; f++) {
-        const narrow n = {formats[f], PE_ROUND_ALL, 2 * PAIRS, POSITIONS};
+        const narrow n = {all_in[f], 2 * PAIRS, POSITIONS};
         block[f] = pe_allocate(PAIRS * BLOCKS, sizeof *block[f], "heat map", err);
         if (!block[f]) {
             status = PE_MEMORY;
             continue;
         }
-        found[f] = form(&n, block[f]);
+        status = form(&n, block[f], &found[f], err);
+        if (status != PE_OK)
+            continue;
         snprintf(quantity, sizeof quantity, "width 128, %s: first entry off by > 1",
                  pe_format_name(formats[f]));
         expect(section, quantity, found[f].one, one[f], 0, "METRICS.md 3.5 [computed here]", NULL);
@@ -189,7 +219,7 @@ static pe_status heat_maps(pe_section *section, pe_error *err)
 
 /* ---- other people's reports ---- */
 
-static void frequencies_alone(pe_section *section)
+static pe_status frequencies_alone(pe_section *section, pe_error *err)
 {
     static const struct {
         int positions;
@@ -199,16 +229,24 @@ static void frequencies_alone(pe_section *section)
     double straight = 0;
     for (size_t r = 0; r < 3; r++) {
         char quantity[160];
-        const unsigned table = 1u << PE_AT_TABLE, both = table | 1u << PE_AT_FREQUENCY;
-        const narrow bad = {PE_BF16, both, 128, rows[r].positions};
-        const narrow fixed = {PE_BF16, table, 128, rows[r].positions};
+        const narrow broken = {"position=fp32,frequency=pow:fp32:bf16,angle=fp32,sine=fp32,"
+                               "store=bf16",
+                               128, rows[r].positions};
+        const narrow mended = {"position=fp32,frequency=pow:fp32,angle=fp32,sine=fp32,store=bf16",
+                               128, rows[r].positions};
+        narrow_found bad, fixed;
+        pe_status status = form(&broken, NULL, &bad, err);
+        if (status == PE_OK)
+            status = form(&mended, NULL, &fixed, err);
+        if (status != PE_OK)
+            return status;
         snprintf(quantity, sizeof quantity, "frequencies and table in bf16: phase error below %d",
                  rows[r].positions);
-        expect(section, quantity, form(&bad, NULL).phase, rows[r].expected, 1e-4, source,
+        expect(section, quantity, bad.phase, rows[r].expected, 1e-4, source,
                r == 2 ? "wrapped: half a turn is the most there can be" : NULL);
         snprintf(quantity, sizeof quantity, "only the table in bf16: phase error below %d",
                  rows[r].positions);
-        expect(section, quantity, form(&fixed, NULL).phase, rows[r].fixed, 1e-5, source, NULL);
+        expect(section, quantity, fixed.phase, rows[r].fixed, 1e-5, source, NULL);
     }
     for (int i = 0; i < 64; i++) {
         const double w = pow(10000, -2.0 * i / 128);
@@ -216,6 +254,7 @@ static void frequencies_alone(pe_section *section)
     }
     expect(section, "bf16 frequencies: phase error at 4096, not wrapped", straight, 5.0, 0.05,
            "FIELD.md 3, bug 6 [measured]", NULL);
+    return PE_OK;
 }
 
 /* Distinct values and largest error of slope * position when slope, position and product are bf16.
@@ -305,12 +344,13 @@ pe_status precision_narrow(precision_run *run, pe_error *err)
 {
     pe_section *section =
         pe_result_section(run->result, "Tables formed in a narrow format (P6), and other reports");
-    published_table(run, section);
-    pe_status status = pe_lab_step(run->lab, "tables in narrow formats", 0.27, err);
-    if (status == PE_OK) {
-        first_bad(section);
+    pe_status status = published_table(run, section, err);
+    if (status == PE_OK)
+        status = pe_lab_step(run->lab, "tables in narrow formats", 0.27, err);
+    if (status == PE_OK)
+        status = first_bad(section, err);
+    if (status == PE_OK)
         status = heat_maps(section, err);
-    }
     if (status != PE_OK)
         return status;
     pe_say(section,
@@ -319,7 +359,9 @@ pe_status precision_narrow(precision_run *run, pe_error *err)
            "Two things come up again and again: a frequency rounded to bf16 (a phase error "
            "that grows with position, up to half a turn), and a position rounded to bf16 or "
            "fp16 (steps).");
-    frequencies_alone(section);
+    status = frequencies_alone(section, err);
+    if (status != PE_OK)
+        return status;
     linear_bias(section, 8, 4.0);
     linear_bias(section, 12, 13.5);
     linear_bias(section, 32, 18.3);

@@ -3,8 +3,7 @@
 #include "numerical_precision.h"
 
 #include "base/memory.h"
-#include "numbers/exact.h"
-#include "numbers/sinusoid.h"
+#include "formation/formation.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,31 +14,14 @@ static const double lengths[LENGTHS] = {512, 4096, 32768, 131072, 1000000};
 
 /* The columns of METRICS.md 3.2. */
 static const struct {
-    const char *name;
-    pe_path path;
-    pe_angle angle;
+    const char *name, *path;
     double expected[LENGTHS];
 } columns[COLUMNS] = {
-    {"exp step, float",
-     PE_PATH_EXP_STEP,
-     PE_ANGLE_FLOAT,
-     {3.01e-5, 2.31e-4, 1.93e-3, 7.78e-3, 6.05e-2}},
-    {"1/powf, float",
-     PE_PATH_RECIPROCAL_POW,
-     PE_ANGLE_FLOAT,
-     {2.85e-5, 2.39e-4, 1.92e-3, 7.72e-3, 6.01e-2}},
-    {"double angle, sinf",
-     PE_PATH_DOUBLE,
-     PE_ANGLE_ROUNDED,
-     {1.51e-5, 1.22e-4, 9.76e-4, 3.90e-3, 3.12e-2}},
-    {"all double, stored",
-     PE_PATH_DOUBLE,
-     PE_ANGLE_DOUBLE,
-     {2.98e-8, 2.98e-8, 2.98e-8, 2.98e-8, 2.99e-8}},
-    {"running product",
-     PE_PATH_PRODUCT,
-     PE_ANGLE_FLOAT,
-     {4.87e-5, 4.10e-4, 3.32e-3, 1.32e-2, 1.02e-1}},
+    {"exp step, float", "exp-step", {3.01e-5, 2.31e-4, 1.93e-3, 7.78e-3, 6.05e-2}},
+    {"1/powf, float", "reciprocal-pow", {2.85e-5, 2.39e-4, 1.92e-3, 7.72e-3, 6.01e-2}},
+    {"double angle, sinf", "double-angle", {1.51e-5, 1.22e-4, 9.76e-4, 3.90e-3, 3.12e-2}},
+    {"all double, stored", "double-then-round", {2.98e-8, 2.98e-8, 2.98e-8, 2.98e-8, 2.99e-8}},
+    {"running product", "running-product", {4.87e-5, 4.10e-4, 3.32e-3, 1.32e-2, 1.02e-1}},
 };
 
 /* Positions below the largest length: all up to EVERY, then EVERY (a quarter of them in a quick
@@ -84,26 +66,31 @@ static pe_status fill_exact(tables *x, bool quick, pe_error *err)
 }
 
 /* error[l], rms[l]: largest error and RMS below lengths[l]. */
-static void follow(const tables *x, int column, double *error, double *rms)
+static pe_status follow(const tables *x, int column, double *error, double *rms, pe_error *err)
 {
-    float frequency[PAIRS], sine[PAIRS], cosine[PAIRS];
+    const pe_spectrum spectrum = {10000, PAIRS, WIDTH};
     double largest = 0, squares = 0;
     size_t t = 0;
-    pe_path_frequencies(columns[column].path, PAIRS, WIDTH, 10000, frequency);
+    pe_formed formed;
+    pe_status status =
+        pe_formed_make(pe_formation_by_name(columns[column].path), &spectrum, &formed, err);
+    if (status != PE_OK)
+        return status;
     for (int l = 0; l < LENGTHS; l++) {
-        for (; t < x->n && x->position[t] < lengths[l]; t++) {
-            pe_path_row(columns[column].angle, x->position[t], PAIRS, frequency, WIDTH, 10000, sine,
-                        cosine);
+        for (; t < x->n && x->position[t] < lengths[l]; t++)
             for (size_t i = 0; i < PAIRS; i++) {
-                const double s = (double)sine[i] - x->sine[t * PAIRS + i];
-                const double c = (double)cosine[i] - x->cosine[t * PAIRS + i];
+                double sine, cosine;
+                pe_formed_column(&formed, i, 1, &x->position[t], &sine, &cosine, 1);
+                const double s = sine - x->sine[t * PAIRS + i];
+                const double c = cosine - x->cosine[t * PAIRS + i];
                 largest = fmax(largest, fmax(fabs(s), fabs(c)));
                 squares += s * s + c * c;
             }
-        }
         error[l] = largest;
         rms[l] = sqrt(squares / (2.0 * PAIRS * (double)t)); /* even weights only up to EVERY */
     }
+    pe_formed_release(&formed);
+    return PE_OK;
 }
 
 static void judge(pe_section *section, double error[COLUMNS][LENGTHS])
@@ -164,64 +151,61 @@ typedef struct one_position {
     double expected;
 } one_position;
 
-/* Largest error of a sine at one position. "recurrence": the angle itself is multiplied from pair
- * to pair; "rounded": a double angle rounded once to float. */
-static double error_at(const one_position *q)
+/* Largest error of a sine at one position. */
+static pe_status error_at(const one_position *q, double *worst, pe_error *err)
 {
-    const float p = (float)q->position, b = (float)q->base;
-    const float ratio = powf(b, -2.0f / (float)WIDTH), step = -logf(b) / (float)WIDTH;
-    float recurrence = p;
-    double worst = 0;
-    for (int i = 0; i < PAIRS; i++) {
-        const pe_frequency frequency = {1, q->base, 2 * i, WIDTH};
-        pe_turns turns;
-        double sine;
-        float phase;
-        pe_turns_prepare(&turns, &frequency);
-        pe_exact_f64(&turns, 1, &q->position, &sine, NULL, 1);
-        if (q->path[0] == 'r' && q->path[1] == 'e')
-            phase = recurrence;
-        else if (q->path[0] == 'p')
-            phase = p * powf(b, -(float)(2 * i) / (float)WIDTH);
-        else if (q->path[0] == 'e')
-            phase = p * expf((float)(2 * i) * step);
-        else
-            phase = (float)(q->position * pow(q->base, -2.0 * i / WIDTH));
-        worst = fmax(worst, fabs((double)sinf(phase) - sine));
-        recurrence *= ratio;
+    const pe_spectrum spectrum = {q->base, PAIRS, WIDTH};
+    pe_formed formed;
+    const pe_status status = pe_formed_make(pe_formation_by_name(q->path), &spectrum, &formed, err);
+    if (status != PE_OK)
+        return status;
+    *worst = 0;
+    for (size_t i = 0; i < PAIRS; i++) {
+        double sine, cosine, exact, unused;
+        pe_formed_column(&formed, i, 1, &q->position, &sine, &cosine, 1);
+        pe_formed_reference(&formed, i, 1, &q->position, &exact, &unused, 1);
+        *worst = fmax(*worst, fabs(sine - exact));
     }
-    return worst;
+    pe_formed_release(&formed);
+    return PE_OK;
 }
 
-static void single_positions(pe_section *section)
+static pe_status single_positions(pe_section *section, pe_error *err)
 {
     static const one_position rows[] = {
-        {131072, 10000, "recurrence", 9.1e-3}, {131072, 10000, "power", 1.9e-3},
-        {131072, 10000, "exp-log", 2.8e-3},    {131072, 10000, "double angle, rounded", 1.9e-3},
-        {5000, 10000, "recurrence", 7.5e-4},   {5000, 10000, "power", 1.3e-4},
-        {5000, 10000, "exp-log", 2.5e-4},      {1000000, 10000, "power", 5.2e-2},
-        {1000000, 10000, "exp-log", 3.0e-2},   {131072, 500000, "power", 2.2e-3},
-        {131072, 500000, "exp-log", 5.1e-3},
+        {131072, 10000, "repeated-angle", 9.1e-3}, {131072, 10000, "pow", 1.9e-3},
+        {131072, 10000, "exp-step", 2.8e-3},       {131072, 10000, "double-angle", 1.9e-3},
+        {5000, 10000, "repeated-angle", 7.5e-4},   {5000, 10000, "pow", 1.3e-4},
+        {5000, 10000, "exp-step", 2.5e-4},         {1000000, 10000, "pow", 5.2e-2},
+        {1000000, 10000, "exp-step", 3.0e-2},      {131072, 500000, "pow", 2.2e-3},
+        {131072, 500000, "exp-step", 5.1e-3},
     };
+    enum { ROWS = sizeof rows / sizeof rows[0] };
+    double error[ROWS];
+    pe_status status = PE_OK;
+    for (size_t i = 0; status == PE_OK && i < ROWS; i++)
+        status = error_at(&rows[i], &error[i], err);
+    if (status != PE_OK)
+        return status;
     pe_say(
         section,
         "One position alone can be lucky or unlucky: at 131072 power is off by %.2g and exp-log by "
         "%.2g, at 1000000 it is %.2g and %.2g. Repeated multiplication of the angle, as some "
         "inference engines do, is off by %.2g at 131072.",
-        error_at(&rows[1]), error_at(&rows[2]), error_at(&rows[7]), error_at(&rows[8]),
-        error_at(&rows[0]));
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        error[1], error[2], error[7], error[8], error[0]);
+    for (size_t i = 0; i < ROWS; i++) {
         char quantity[128];
         snprintf(quantity, sizeof quantity, "worst sine at position %.0f, base %.0f: %s",
                  rows[i].position, rows[i].base, rows[i].path);
         pe_check_factor(section,
                         &(pe_check){.id = "P2",
                                     .quantity = quantity,
-                                    .value = error_at(&rows[i]),
+                                    .value = error[i],
                                     .expected = rows[i].expected,
                                     .source = "FIELD.md 3, bug 7 [measured]"},
                         1.3);
     }
+    return PE_OK;
 }
 
 pe_status precision_paths(precision_run *run, pe_error *err)
@@ -231,8 +215,9 @@ pe_status precision_paths(precision_run *run, pe_error *err)
     tables x = {0};
     pe_status status = fill_exact(&x, run->lab->size.quick, err);
     for (int c = 0; status == PE_OK && c < COLUMNS; c++) {
-        follow(&x, c, error[c], rms[c]);
-        status = pe_lab_step(run->lab, "paths of a sinusoid", 0.15 + 0.01 * c, err);
+        status = follow(&x, c, error[c], rms[c], err);
+        if (status == PE_OK)
+            status = pe_lab_step(run->lab, "paths of a sinusoid", 0.15 + 0.01 * c, err);
     }
     if (status == PE_OK) {
         pe_say(section,
@@ -257,7 +242,7 @@ pe_status precision_paths(precision_run *run, pe_error *err)
                                             .expected = expected[c],
                                             .source = "METRICS.md 3.2 [computed here]"},
                                 1.3);
-        single_positions(section);
+        status = single_positions(section, err);
         const pe_checkable number = {"largest_error_below_32768", error[1][2], 0.5 * error[1][2]};
         pe_section_exercise(section,
                             "From the bound $2^{-23} L \\omega_1$ with $\\omega_1 = "
