@@ -84,9 +84,46 @@ static void the_twins_of_fourier_are_its_derivatives(void)
           {"three axes", {.heads = 1, .head_dim = 6, .axes = 3}, {{0}}, false});
 }
 
+static void the_twins_of_fire_are_its_derivatives(void)
+{
+    CHECK(fire, 1, 6,
+          {"on both sides of the threshold", ODD, {{"width", 5}, {"threshold", 8}}, true},
+          {"below the threshold, with eps", ODD, {{"width", 3}, {"eps", 0.25}}, false},
+          {"beyond it", EVEN, {{"width", 1}, {"threshold", 0.5}}, true});
+}
+
+static void the_twins_of_fox_are_its_derivatives(void)
+{
+    CHECK(fox, 2, 32, {"causal", ODD, {{0}}, true}, {"mirror", ODD, {{0}}, false},
+          {"own gates", EVEN, {{"future", 1}}, false});
+}
+
+static void the_twins_of_cope_are_its_derivatives(void)
+{
+    CHECK(cope, 1, 12, {"causal", ODD, {{"npos_max", 9}}, true},
+          {"clipped, scaled", ODD, {{"npos_max", 3}, {"scaled_positions", 1}}, true},
+          {"gates of q . k", ODD, {{"scaled_gates", 0}}, false},
+          {"mirror", EVEN, {{"npos_max", 4}, {"future", 1}}, false},
+          {"row", EVEN, {{"npos_max", 4}, {"future", 2}}, false},
+          {"one row", ODD, {{"npos_max", 1}}, true});
+}
+
+/* Fixed codes and biases read no parameter and no content: nothing to differentiate. */
+static void fixed_encodings_need_no_twin(void)
+{
+    CHECK(sinusoidal, 0, 0, {"standard", ODD, {{0}}, true});
+    CHECK(cape, 0, 0, {"standard", ODD, {{0}}, true},
+          {"plane", {.heads = 1, .head_dim = 6, .axes = 2}, {{0}}, true});
+    CHECK(alibi, 0, 0, {"standard", ODD, {{0}}, true});
+    CHECK(none, 0, 0, {"standard", ODD, {{0}}, true});
+}
+
 PE_TEST_MAIN("variants: backward", PE_TEST(the_twins_of_shaw_are_its_derivatives),
              PE_TEST(the_twins_of_learned_are_its_derivatives),
              PE_TEST(the_twins_of_transformer_xl_are_its_derivatives),
              PE_TEST(the_twins_of_rope_are_its_derivatives),
              PE_TEST(the_twins_of_t5_are_its_derivatives),
-             PE_TEST(the_twins_of_fourier_are_its_derivatives))
+             PE_TEST(the_twins_of_fourier_are_its_derivatives),
+             PE_TEST(the_twins_of_fire_are_its_derivatives),
+             PE_TEST(the_twins_of_fox_are_its_derivatives),
+             PE_TEST(the_twins_of_cope_are_its_derivatives), PE_TEST(fixed_encodings_need_no_twin))

@@ -42,7 +42,7 @@ static bool setup(pe_setup *s)
     pe_add_param(s, "e", PE_INIT_NORMAL, pe_setup_real(s->opt, INIT_STD), 2, rows,
                  s->dims->head_dim, 0);
     s->param[E].meaning = "dotted with the query, by counted position";
-    s->scratch = (size_t)rows;
+    s->scratch = 2 * (size_t)rows; /* products q . e[m], and their gradients */
     s->flags = PE_WHOLE_ROWS;
     s->claims = PE_CLAIM_TRANSLATION_INVARIANT | PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY;
     if (rows > 1)
@@ -106,22 +106,129 @@ static void PE(count_forward)(const pe_call *c, const pe_tile *tile, int i, cons
     }
 }
 
-static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw, pe_real *s)
+static pe_real PE(position_scale)(const pe_call *c)
+{
+    return pe_opt_bool(c, SCALED_POSITIONS) ? 1 / PE(root_of_width)(c) : 1;
+}
+
+/* q . e[m] for all m, scaled, in the call's scratch. */
+static void PE(products)(const pe_call *c, const pe_real *q, pe_real scale)
 {
     const int width = c->dims->head_dim, rows = (int)pe_opt_int(c, NPOS_MAX);
+    c->lent->gemm(false, true, 1, rows, width, scale, q, width, c->w[E], width, 0, c->scratch,
+                  rows);
+}
+
+static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw, pe_real *s)
+{
     const int64_t future = pe_opt_int(c, FUTURE);
-    const pe_real scale = pe_opt_bool(c, SCALED_POSITIONS) ? 1 / PE(root_of_width)(c) : 1;
+    const pe_real scale = PE(position_scale)(c);
     for (int i = 0; i < tile->nq; i++) {
         const size_t row = (size_t)i * (size_t)tile->nk;
-        c->lent->gemm(false, true, 1, rows, width, scale, tile->q + (size_t)i * (size_t)width,
-                      width, c->w[E], width, 0, c->scratch, rows);
+        PE(products)(c, tile->q + (size_t)i * (size_t)c->dims->head_dim, scale);
         PE(count_back)(c, tile, i, future == ROW, raw + row, s + row);
         if (future == MIRROR)
             PE(count_forward)(c, tile, i, raw + row, s + row);
     }
 }
 
-static const pe_ops PE(ops) = {.logits = PE(logits)};
+/* Adds to the gradients of the two products; returns the one of the position, which a clipped one
+ * does not have. */
+static pe_real PE(interpolate_vjp)(const pe_call *c, pe_real position, pe_real ds)
+{
+    const int rows = (int)pe_opt_int(c, NPOS_MAX), last = rows - 1;
+    const pe_real *products = c->scratch, p = pe_at(c, PE_AT_POSITION, position);
+    pe_real *dproducts = c->scratch + rows;
+    if (!(p < pe_num(last))) {
+        dproducts[last] += ds;
+        return 0;
+    }
+    const int below = (int)p;
+    const pe_real share = p - pe_num(below);
+    dproducts[below + 1] += share * ds;
+    dproducts[below] += (1 - share) * ds;
+    return ds * (products[below + 1] - products[below]);
+}
+
+/* d gate / d logit = g (1 - g), and the root of the width when the gate reads q . k. */
+static pe_real PE(gate_slope)(const pe_call *c, pe_real logit)
+{
+    const pe_real g = PE(gate)(c, logit);
+    return g * (1 - g) * (pe_opt_bool(c, SCALED_GATES) ? 1 : PE(root_of_width)(c));
+}
+
+/* Positions of all keys of one query, as `logits` counts them. */
+static void PE(count)(const pe_call *c, const pe_tile *tile, int i, const pe_real *raw,
+                      pe_real *position)
+{
+    const unsigned char *allowed = tile->allowed + (size_t)i * (size_t)tile->nk;
+    const int64_t future = pe_opt_int(c, FUTURE), here = tile->qi[i];
+    pe_real count = 0;
+    for (int j = tile->nk - 1; j >= 0; j--) {
+        if (allowed[j] && (future == ROW || tile->kj[j] <= here))
+            count += PE(gate)(c, raw[j]);
+        position[j] = count;
+    }
+    count = 0;
+    for (int j = 0; future == MIRROR && j < tile->nk; j++) {
+        if (allowed[j] && tile->kj[j] >= here)
+            count += PE(gate)(c, raw[j]);
+        if (tile->kj[j] > here)
+            position[j] = count;
+    }
+}
+
+/* x holds the gradients of the positions and then those of the logits: a gate gets those of all
+ * positions that counted it, of its own key and to the left, or in `mirror` to the right. */
+static void PE(gates_vjp)(const pe_call *c, const pe_tile *tile, int i, const pe_real *raw,
+                          const pe_real *ds, pe_real *x)
+{
+    const int64_t future = pe_opt_int(c, FUTURE), here = tile->qi[i];
+    pe_real sum = 0;
+    for (int j = tile->nk - 1; future == MIRROR && j >= 0 && tile->kj[j] > here; j--) {
+        sum += x[j];
+        x[j] = ds[j] + sum * PE(gate_slope)(c, raw[j]);
+    }
+    const pe_real right = sum;
+    sum = 0;
+    for (int j = 0; j < tile->nk && (future == ROW || tile->kj[j] <= here); j++) {
+        sum += x[j];
+        x[j] = ds[j] + (sum + (tile->kj[j] == here ? right : 0)) * PE(gate_slope)(c, raw[j]);
+    }
+    for (int j = tile->nk - 1; future == NONE && j >= 0 && tile->kj[j] > here; j--)
+        x[j] = ds[j];
+}
+
+/* dproducts, in the second half of the scratch, to the query and to e. */
+static void PE(products_vjp)(const pe_call *c, const pe_real *q, pe_real scale, pe_real *dq)
+{
+    const int width = c->dims->head_dim, rows = (int)pe_opt_int(c, NPOS_MAX);
+    const pe_real *dproducts = c->scratch + rows;
+    c->lent->gemm(true, false, rows, width, 1, scale, dproducts, rows, q, width, 1, c->g[E], width);
+    if (dq)
+        c->lent->gemm(false, false, 1, width, rows, scale, dproducts, rows, c->w[E], width, 1, dq,
+                      width);
+}
+
+static void PE(logits_vjp)(const pe_call *c, const pe_tile *tile, const pe_real *raw,
+                           const pe_real *ds, pe_real *draw, pe_tile_gradient *g)
+{
+    const int width = c->dims->head_dim, rows = (int)pe_opt_int(c, NPOS_MAX);
+    const pe_real scale = PE(position_scale)(c);
+    for (int i = 0; i < tile->nq; i++) {
+        const size_t row = (size_t)i * (size_t)tile->nk, at = (size_t)i * (size_t)width;
+        PE(products)(c, tile->q + at, scale);
+        PE(count)(c, tile, i, raw + row, draw + row);
+        for (int m = 0; m < rows; m++)
+            c->scratch[rows + m] = 0;
+        for (size_t j = row; j < row + (size_t)tile->nk; j++)
+            draw[j] = tile->allowed[j] ? PE(interpolate_vjp)(c, draw[j], ds[j]) : 0;
+        PE(gates_vjp)(c, tile, i, raw + row, ds + row, draw + row);
+        PE(products_vjp)(c, tile->q + at, scale, g->q ? g->q + at : NULL);
+    }
+}
+
+static const pe_ops PE(ops) = {.logits = PE(logits), .logits_vjp = PE(logits_vjp)};
 
 PE_VARIANT(
     cope, .title = "CoPE", .source = "arXiv:2405.18719, section 4", PE_OPTIONS(options),

@@ -55,7 +55,7 @@ static bool setup(pe_setup *s)
     add_positive(s, "L_multiplier", 1, "threshold L in units of the option threshold");
     add_layer(s, "W1", "b1", 1, width);
     add_layer(s, "W2", "b2", width, s->dims->heads);
-    s->scratch = (size_t)width;
+    s->scratch = 2 * (size_t)width; /* hidden units, and their gradients */
     s->claims = PE_CLAIM_CONTENT_FREE | PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY;
     return true;
 }
@@ -108,7 +108,74 @@ static void PE(pair)(const pe_call *c, const pe_tile *tile, pe_real *bias)
     }
 }
 
-static const pe_ops PE(ops) = {.pair = PE(pair)};
+/* d log(c x + 1) / dc */
+static pe_real PE(psi_by_c)(const pe_call *c, pe_real x)
+{
+    return x / (1 + c->w[C][0] * x);
+}
+
+/* What the quotient psi(distance) / (psi(at least L) + eps) passes on to c and L_multiplier. */
+static void PE(share_vjp)(const pe_call *c, pe_real at, pe_real distance, pe_real whole,
+                          pe_real dshare)
+{
+    const pe_real unit = pe_opt_real(c, THRESHOLD), threshold = c->w[L_MULTIPLIER][0] * unit;
+    const pe_real reach = at > threshold ? at : threshold;
+    const pe_real dwhole = -dshare * PE(psi)(c, distance) / (whole * whole);
+    c->g[C][0] += dshare / whole * PE(psi_by_c)(c, distance) + dwhole * PE(psi_by_c)(c, reach);
+    if (!(at > threshold))
+        c->g[L_MULTIPLIER][0] += dwhole * unit * c->w[C][0] / (1 + c->w[C][0] * threshold);
+}
+
+/* From the gradients of the hidden units to W1 and b1; returns the one of the share. */
+static pe_real PE(hidden_vjp)(const pe_call *c, pe_real share, const pe_real *unit,
+                              const pe_real *dunit)
+{
+    pe_real dshare = 0;
+    for (int k = 0; k < (int)pe_opt_int(c, WIDTH); k++) {
+        const pe_real dbefore = unit[k] == 0 ? 0 : dunit[k]; /* relu */
+        c->g[W1][k] += dbefore * share;
+        c->g[B1][k] += dbefore;
+        dshare += dbefore * c->w[W1][k];
+    }
+    return dshare;
+}
+
+/* From the biases of all heads, `stride` apart, to W2, b2 and the hidden units. */
+static void PE(heads_vjp)(const pe_call *c, const pe_real *dbias, size_t stride,
+                          const pe_real *unit, pe_real *dunit)
+{
+    const int width = (int)pe_opt_int(c, WIDTH), heads = c->dims->heads;
+    for (int k = 0; k < width; k++)
+        dunit[k] = 0;
+    for (int h = 0; h < heads; h++) {
+        const pe_real d = dbias[(size_t)h * stride];
+        c->g[B2][h] += d;
+        for (int k = 0; k < width; k++) {
+            c->g[W2][k * heads + h] += d * unit[k];
+            dunit[k] += d * c->w[W2][k * heads + h];
+        }
+    }
+}
+
+static void PE(pair_vjp)(const pe_call *c, const pe_tile *tile, const pe_real *dbias)
+{
+    const size_t nq = (size_t)tile->nq, nk = (size_t)tile->nk;
+    pe_real *unit = c->scratch, *dunit = c->scratch + pe_opt_int(c, WIDTH);
+    for (size_t i = 0; i < nq; i++) {
+        const pe_real at = pe_at(c, PE_AT_POSITION, pe_num(tile->qx[i]));
+        const pe_real whole = PE(normaliser)(c, at);
+        for (size_t j = 0; j < nk; j++) {
+            const pe_real key = pe_at(c, PE_AT_POSITION, pe_num(tile->kx[j]));
+            const pe_real distance = pe_fabs(at - key);
+            const pe_real share = pe_at(c, PE_AT_PHASE, PE(psi)(c, distance) / whole);
+            PE(hidden)(c, share, unit);
+            PE(heads_vjp)(c, dbias + i * nk + j, nq * nk, unit, dunit);
+            PE(share_vjp)(c, at, distance, whole, PE(hidden_vjp)(c, share, unit, dunit));
+        }
+    }
+}
+
+static const pe_ops PE(ops) = {.pair = PE(pair), .pair_vjp = PE(pair_vjp)};
 
 PE_VARIANT(fire, .title = "FIRE", .source = "arXiv:2310.04418, section 3", PE_OPTIONS(options),
            .summary = "A small network reads the distance as a share of the query's position.",

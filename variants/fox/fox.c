@@ -83,7 +83,62 @@ static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw
         }
 }
 
-static const pe_ops PE(ops) = {.state = PE(state), .logits = PE(logits)};
+/* d log sigmoid(z) / dz = 1 - f = sigmoid(-z) at the gate of one token. */
+static pe_real PE(shut)(const pe_call *c, const pe_real *x, int h)
+{
+    const int width = c->info->state;
+    pe_real z = c->w[BF][h];
+    for (int m = 0; m < c->dims->model_dim; m++)
+        z += x[m] * c->w[WF][m * width + h];
+    return 1 / (1 + pe_exp(z));
+}
+
+/* c_t = log f_0 + ... + log f_t: a gate gets all gradients from its token on. */
+static void PE(state_vjp)(const pe_call *c, const pe_run *run, const pe_real *state,
+                          const pe_real *dstate, pe_run_gradient *g)
+{
+    (void)state;
+    const int width = c->info->state, from = c->dims->model_dim;
+    for (int h = 0; h < width; h++) {
+        pe_real later = 0;
+        for (int t = run->n - 1; t >= 0; t--) {
+            const pe_real *x = run->x + (size_t)t * (size_t)from;
+            later += dstate[(size_t)t * (size_t)width + (size_t)h];
+            const pe_real d = later * PE(shut)(c, x, h);
+            c->g[BF][h] += d;
+            for (int m = 0; m < from; m++) {
+                c->g[WF][m * width + h] += d * x[m];
+                if (g->x)
+                    g->x[(size_t)t * (size_t)from + (size_t)m] += d * c->w[WF][m * width + h];
+            }
+        }
+        if (g->before)
+            g->before[h] += later;
+    }
+}
+
+static void PE(logits_vjp)(const pe_call *c, const pe_tile *tile, const pe_real *raw,
+                           const pe_real *ds, pe_real *draw, pe_tile_gradient *g)
+{
+    (void)raw;
+    const size_t nk = (size_t)tile->nk, width = (size_t)c->info->state;
+    const bool own = pe_opt_int(c, FUTURE) == OWN_GATES;
+    const int past = tile->head, future = tile->head + (own ? c->dims->heads : 0);
+    for (size_t i = 0; i < (size_t)tile->nq; i++)
+        for (size_t j = 0; j < nk; j++) {
+            const pe_real d = draw[i * nk + j] = ds[i * nk + j];
+            const bool left = tile->kj[j] <= tile->qi[i];
+            if (g->q_state)
+                g->q_state[i * width + (size_t)(left ? past : future)] += left ? d : -d;
+            if (g->k_state)
+                g->k_state[j * width + (size_t)(left ? past : future)] += left ? -d : d;
+        }
+}
+
+static const pe_ops PE(ops) = {.state = PE(state),
+                               .state_vjp = PE(state_vjp),
+                               .logits = PE(logits),
+                               .logits_vjp = PE(logits_vjp)};
 
 PE_VARIANT(fox, .title = "Forgetting Transformer", .source = "arXiv:2503.02130, section 3",
            PE_OPTIONS(options),
