@@ -1,4 +1,5 @@
 #include "bench/workload.h"
+#include "bench/limits.h"
 #include "analysis/gram_profile.h"
 #include "base/memory.h"
 #include "base/names.h"
@@ -247,10 +248,10 @@ static pe_status read_arguments(const char *text, const line *l, int64_t *argume
     while (at && got < 4) {
         char *end;
         long long value = strtoll(at + 1, &end, 10);
-        if (end == at + 1 || value < 1 || value > (1 << 24) || (*end && *end != ':'))
+        if (end == at + 1 || value < 1 || value > (1 << 24) || !strchr(":@", *end))
             break;
         argument[got++] = value;
-        at = *end ? end : NULL;
+        at = *end == ':' ? end : NULL;
     }
     if (got == wanted && !at)
         return PE_OK;
@@ -277,18 +278,25 @@ static bool fill_setting(const line *l, const int64_t *argument, char *room, pe_
     return true;
 }
 
-pe_status pe_workload_make(const char *text, uint64_t seed, pe_workload *w, pe_error *err)
+/* The variant of the line, or the one that the name asks for: "attention:2048@ID". */
+static pe_status find_variant(const char *text, const line *l, const pe_variant **variant,
+                              pe_error *err)
 {
-    line lines[MOST];
-    const size_t count = read_lines(lines);
-    const line *l = NULL;
-    *w = (pe_workload){0};
-    pe_status status = find_line(text, lines, count, &l, err);
-    if (status == PE_OK)
-        status = read_arguments(text, l, w->argument, err);
+    const char *at = strchr(text, '@');
+    const bool asks = strcmp(l->variant, "@") == 0;
+    if (asks && (!at || !at[1]))
+        return pe_fail(err, PE_USAGE, "workload %s wants a variant: %s:%s@VARIANT", text, l->name,
+                       l->arguments);
+    if (!asks && at)
+        return pe_fail(err, PE_USAGE, "workload %s has its variant: write it without %s", text, at);
+    return pe_registry_find(asks ? at + 1 : l->variant, variant, err);
+}
+
+static pe_status make_with_variant(const char *text, const line *l, uint64_t seed, pe_workload *w,
+                                   pe_error *err)
+{
     const pe_variant *variant = NULL;
-    if (status == PE_OK)
-        status = pe_registry_find(l->variant, &variant, err);
+    pe_status status = find_variant(text, l, &variant, err);
     if (status != PE_OK)
         return status;
     char room[2 * FIELD];
@@ -296,15 +304,35 @@ pe_status pe_workload_make(const char *text, uint64_t seed, pe_workload *w, pe_e
     const int settings = fill_setting(l, w->argument, room, &setting);
     const pe_dims dims = dims_of(l, w->argument);
     status = pe_instance_create(variant, &dims, &setting, settings, seed, &w->instance, err);
-    if (status == PE_OK && strcmp(l->kind, "table") == 0)
-        status = make_table(w, err);
-    else if (status == PE_OK && strcmp(l->kind, "embed") == 0)
-        status = make_embed(w, seed, err);
-    else if (status == PE_OK && strcmp(l->kind, "gram") == 0)
-        status = make_gram(w, err);
-    else if (status == PE_OK)
-        status = make_attention(w, strcmp(l->kind, "memory") == 0 ? w->argument[1] : 0,
-                                strcmp(l->kind, "memory") == 0, seed, err);
+    if (status != PE_OK)
+        return status;
+    if (strcmp(l->kind, "table") == 0)
+        return make_table(w, err);
+    if (strcmp(l->kind, "embed") == 0)
+        return make_embed(w, seed, err);
+    if (strcmp(l->kind, "gram") == 0)
+        return make_gram(w, err);
+    const bool memory = strcmp(l->kind, "memory") == 0;
+    return make_attention(w, memory ? w->argument[1] : 0, memory, seed, err);
+}
+
+pe_status pe_workload_make(const char *text, uint64_t seed, pe_workload *w, pe_error *err)
+{
+    static const char *const limits[] = {"write", "copy", "product"}; /* as in pe_limit */
+    line lines[MOST];
+    const size_t count = read_lines(lines);
+    const line *l = NULL;
+    int limit = 0;
+    *w = (pe_workload){0};
+    pe_status status = find_line(text, lines, count, &l, err);
+    if (status == PE_OK)
+        status = read_arguments(text, l, w->argument, err);
+    if (status != PE_OK)
+        return status;
+    while (limit < 3 && strcmp(l->kind, limits[limit]) != 0)
+        limit++;
+    status = limit < 3 ? pe_limit_make((pe_limit)limit, w, err)
+                       : make_with_variant(text, l, seed, w, err);
     if (status != PE_OK)
         pe_workload_release(w);
     return status;

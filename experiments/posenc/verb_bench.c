@@ -4,68 +4,45 @@
 #include "analysis/start.h"
 #include "analysis/summary.h"
 #include "base/memory.h"
+#include "bench/against.h"
+#include "bench/process.h"
 #include "bench/workload.h"
 #include "cli/print.h"
+#include "cli/progress.h"
 #include "cli/signals.h"
 #include "io/json.h"
 
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const pe_cli_option options[] = {
     {"reps", 0, PE_CLI_INT, "N", "15", 3, 10000, false, "timed repetitions"},
     {"max-seconds", 0, PE_CLI_REAL, "S", "20", 0.1, 3600, false,
      "stop repeating after this long, but not before the third time"},
+    {"against-torch", 0, PE_CLI_FLAG, NULL, NULL, 0, 0, false,
+     "run the peers in PyTorch and NumPy, too, in turn with ours; without names, those with a "
+     "goal"},
+    {"python", 0, PE_CLI_TEXT, "PROGRAM", "python3", 0, 0, false,
+     "the Python that has torch and NumPy"},
     {"list", 0, PE_CLI_FLAG, NULL, NULL, 0, 0, false, "name the workloads and stop"},
 };
 static const pe_cli_group bench_options = PE_CLI_GROUP("Benchmark", options);
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/* A member of /proc/self/status in MB, 0 where there is no such file. */
-static double status_mb(const char *member)
-{
-    FILE *file = fopen("/proc/self/status", "r");
-    char row[256];
-    long kilobytes = 0;
-    while (file && fgets(row, sizeof row, file))
-        if (strncmp(row, member, strlen(member)) == 0)
-            sscanf(row + strlen(member), ": %ld", &kilobytes);
-    if (file)
-        fclose(file);
-    return (double)kilobytes / 1024;
-}
-
-static void reset_peak(void)
-{
-    FILE *file = fopen("/proc/self/clear_refs", "w");
-    if (!file)
-        return;
-    fputs("5", file);
-    fclose(file);
-}
 
 /* Time the workload; times has room for reps + 1, the first is the warm-up, with the checksum. */
 static pe_status time_workload(pe_workload *w, int64_t reps, double most, double *times,
                                size_t *count, double *checksum, pe_error *err)
 {
-    const double begin = seconds();
+    const double begin = pe_bench_seconds();
     for (*count = 0; *count <= (size_t)reps; (*count)++) {
-        const double start = seconds();
+        const double start = pe_bench_seconds();
         pe_status status = w->run(w, *count == 0 ? checksum : NULL, err);
-        times[*count] = seconds() - start;
+        times[*count] = pe_bench_seconds() - start;
         if (status == PE_OK)
             status = pe_signals_check(err);
         if (status != PE_OK)
             return status;
-        if (seconds() - begin > most && *count >= 3) {
+        if (pe_bench_seconds() - begin > most && *count >= 3) {
             (*count)++;
             break;
         }
@@ -80,7 +57,7 @@ static pe_status add_row(json_t *rows, const char *name, const double *times, si
     pe_status status = pe_summarise(times + 1, count - 1, &summary, err);
     if (status != PE_OK)
         return status;
-    const double peak = status_mb("VmHWM");
+    const double peak = pe_bench_status_mb("VmHWM");
     json_t *row = json_pack("{s:s, s:f, s:f, s:f, s:f, s:I, s:i, s:f, s:f, s:f, s:f}", "workload",
                             name, "median_s", summary.median, "min_s", summary.min, "max_s",
                             summary.max, "first_s", times[0], "reps", (json_int_t)(count - 1),
@@ -101,8 +78,8 @@ static pe_status bench_one(const pe_cli *cli, const char *name, json_t *rows, pe
     double *times = pe_allocate((size_t)reps + 1, sizeof *times, "times", err);
     size_t count = 0;
     double checksum = 0;
-    reset_peak();
-    const double base = status_mb("VmRSS");
+    pe_bench_reset_peak();
+    const double base = pe_bench_status_mb("VmRSS");
     status = times ? time_workload(&w, reps, pe_cli_real(cli, "max-seconds"), times, &count,
                                    &checksum, err)
                    : PE_MEMORY;
@@ -110,6 +87,53 @@ static pe_status bench_one(const pe_cli *cli, const char *name, json_t *rows, pe
         status = add_row(rows, name, times, count, base, checksum, err);
     pe_release(times);
     pe_workload_release(&w);
+    return status;
+}
+
+/* ---- against the peers ------------------------------------------------------------------------
+ */
+
+static pe_status add_comparison(const pe_cli *cli, const char *name, json_t *rows, pe_error *err)
+{
+    pe_against r;
+    const pe_against_job job = {.workload = name,
+                                .python = pe_cli_text(cli, "python"),
+                                .threads = omp_get_max_threads(),
+                                .reps = pe_cli_int(cli, "reps"),
+                                .seed = pe_cli_int(cli, "seed"),
+                                .check = pe_signals_check};
+    pe_status status = pe_against_run(&job, &r, err);
+    if (status != PE_OK)
+        return status;
+    json_t *row = json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:s}", "workload", name, "ours_s",
+                            r.ours, "peer_s", r.peer, "ratio", r.peer / r.ours, "ours_mb",
+                            r.ours_mb, "peer_mb", r.peer_mb, "peer_setting", r.setting);
+    if (!row || json_array_append_new(rows, row) != 0)
+        return pe_fail(err, PE_MEMORY, "no memory for the row of %s", name);
+    return PE_OK;
+}
+
+static pe_status against(const pe_cli *cli, pe_error *err)
+{
+    static const char *const columns[] = {"workload", "ours_s",  "peer_s",      "ratio",
+                                          "ours_mb",  "peer_mb", "peer_setting"};
+    const bool all = cli->word_count == 0;
+    const char *const *names = all ? pe_against_standard : cli->words;
+    int count = all ? 0 : cli->word_count;
+    while (all && names[count])
+        count++;
+    json_t *rows = json_array();
+    pe_status status = PE_OK;
+    pe_progress progress;
+    pe_progress_begin(&progress, cli, "comparing with the peers", (size_t)count);
+    for (int i = 0; status == PE_OK && i < count; i++) {
+        status = add_comparison(cli, names[i], rows, err);
+        pe_progress_step(&progress, (size_t)i + 1);
+    }
+    pe_progress_end(&progress);
+    if (status == PE_OK)
+        status = pe_print_rows(cli, rows, (int)(sizeof columns / sizeof columns[0]), columns, err);
+    json_decref(rows);
     return status;
 }
 
@@ -124,6 +148,8 @@ static pe_status bench(const pe_cli *cli, pe_error *err)
                                           "reps",     "threads",  "rss_peak_mb", "rss_delta_mb"};
     if (pe_cli_flag(cli, "list"))
         return pe_print_text(print_list, pe_workload_list(), err);
+    if (pe_cli_flag(cli, "against-torch"))
+        return against(cli, err);
     if (cli->word_count == 0)
         return pe_fail(err, PE_USAGE,
                        "bench wants a workload such as plain:512; --list names them");
@@ -143,11 +169,15 @@ const pe_cli_verb verb_bench = {
     .arguments = "WORKLOAD...",
     .summary = "time workloads under the names of the peers' script",
     .description =
-        "Medians of wall-clock seconds, float, into buffers that exist already; --json prints the "
-        "members that shared/bench/peers_torch.py prints. Compare only what ran side by side.",
+        "Medians of wall-clock seconds, float, into buffers that exist already. Compare only what "
+        "ran "
+        "side by side: --against-torch tries each peer under four settings of its threads and then "
+        "alternates with the fastest. write, copy and sgemm are what the machine can do at most.",
     .examples = "posenc bench --list                     # what can be timed\n"
                 "posenc bench plain:512 shaw_good:512:16 # two workloads\n"
-                "posenc bench txl:2048:2048 --threads 2 --json",
+                "posenc bench attention:2048@t5           # any variant, also one of --plugin\n"
+                "posenc bench txl:2048:2048 --threads 2 --json\n"
+                "posenc bench shaw_good:512:16 --against-torch --python /usr/bin/python3",
     .least = 0,
     .most = 64,
     .groups = {&bench_options, NULL},

@@ -1,0 +1,128 @@
+#include "bench/against.h"
+#include "analysis/summary.h"
+#include "base/memory.h"
+#include "bench/peer.h"
+#include "bench/process.h"
+#include "bench/workload.h"
+
+#include <time.h>
+
+enum { TRIALS = 3 };
+
+const char *const pe_against_standard[] = {"embed:50257:768:32:1024",
+                                           "gram:5000:512",
+                                           "plain:512",
+                                           "plain:2048",
+                                           "shaw_good:128:16",
+                                           "shaw_good:512:16",
+                                           "shaw_good:2048:16",
+                                           "shaw_good:512:511",
+                                           "shaw_good:2048:2047",
+                                           "txl_good:512:512",
+                                           "txl_good:2048:2048",
+                                           "txl:2048:2048",
+                                           NULL};
+
+/* Threads of both sides spin for some milliseconds before they sleep, and would take the other's
+ * processors. */
+static void let_settle(void)
+{
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    nanosleep(&pause, NULL);
+}
+
+static pe_status median_of(const double *x, int64_t n, double *median, pe_error *err)
+{
+    pe_summary summary;
+    pe_status status = pe_summarise(x, (size_t)n, &summary, err);
+    *median = status == PE_OK ? summary.median : 0;
+    return status;
+}
+
+static pe_status try_setting(const pe_against_job *job, const pe_peer_setting *setting,
+                             double *median, pe_error *err)
+{
+    pe_peer peer;
+    double times[TRIALS];
+    pe_status status = pe_peer_start(job->python, job->workload, setting, job->threads, &peer, err);
+    for (int i = 0; status == PE_OK && i < TRIALS; i++)
+        status = pe_peer_run(&peer, &times[i], err);
+    pe_peer_stop(&peer);
+    return status == PE_OK ? median_of(times, TRIALS, median, err) : status;
+}
+
+static pe_status find_best(const pe_against_job *job, const pe_peer_setting **best, pe_error *err)
+{
+    double least = 0;
+    pe_status status = PE_OK;
+    *best = NULL;
+    for (int s = 0; status == PE_OK && s < pe_peer_setting_count; s++) {
+        double median;
+        status = job->check(err);
+        if (status == PE_OK)
+            status = try_setting(job, &pe_peer_settings[s], &median, err);
+        if (status == PE_OK && (!*best || median < least)) {
+            least = median;
+            *best = &pe_peer_settings[s];
+        }
+    }
+    return status;
+}
+
+static pe_status take_turns(const pe_against_job *job, pe_workload *w, pe_peer *peer, double *times,
+                            pe_error *err)
+{
+    pe_status status = PE_OK;
+    for (int64_t i = 0; status == PE_OK && i < job->reps; i++) {
+        let_settle();
+        const double begin = pe_bench_seconds();
+        status = w->run(w, NULL, err);
+        times[i] = pe_bench_seconds() - begin;
+        let_settle();
+        if (status == PE_OK)
+            status = pe_peer_run(peer, &times[job->reps + i], err);
+        if (status == PE_OK)
+            status = job->check(err);
+    }
+    return status;
+}
+
+static pe_status compare(const pe_against_job *job, pe_workload *w, const pe_peer_setting *best,
+                         pe_against *result, pe_error *err)
+{
+    pe_peer peer = {.process = -1};
+    double sum, *times = pe_allocate(2 * (size_t)job->reps, sizeof *times, "times", err);
+    pe_status status = times ? PE_OK : PE_MEMORY;
+    pe_bench_reset_peak();
+    const double base = pe_bench_status_mb("VmRSS");
+    if (status == PE_OK)
+        status = w->run(w, &sum, err); /* to warm up */
+    if (status == PE_OK)
+        status = pe_peer_start(job->python, job->workload, best, job->threads, &peer, err);
+    if (status == PE_OK)
+        status = take_turns(job, w, &peer, times, err);
+    result->ours_mb = pe_bench_status_mb("VmHWM") - base;
+    result->peer_mb = peer.peak_mb - peer.base_mb;
+    result->setting = best->name;
+    pe_peer_stop(&peer);
+    if (status == PE_OK)
+        status = median_of(times, job->reps, &result->ours, err);
+    if (status == PE_OK)
+        status = median_of(times + job->reps, job->reps, &result->peer, err);
+    pe_release(times);
+    return status;
+}
+
+pe_status pe_against_run(const pe_against_job *job, pe_against *result, pe_error *err)
+{
+    const pe_peer_setting *best;
+    pe_workload w;
+    pe_status status = find_best(job, &best, err);
+    if (status == PE_OK)
+        status = pe_workload_make(job->workload, (uint64_t)job->seed, &w, err);
+    if (status != PE_OK)
+        return status;
+    status = compare(job, &w, best, result, err);
+    pe_workload_release(&w);
+    return status;
+}

@@ -1,0 +1,80 @@
+/* posenc bench: what it says, never how long it takes. */
+#include "program.h"
+
+/* A Python of our own: answers like peers.py with 1.5 seconds and 80 MB, and remembers under which
+ * setting it was asked to run. The setting "BLAS on one thread" is the fastest. */
+static void make_python(void)
+{
+    run("cat >python <<'END'\n"
+        "#!/bin/sh\n"
+        "case $2 in *'def shaw_good('*) ;; *) echo 'no peers in -c'; exit 1 ;; esac\n"
+        "[ \"$3\" = plain:16 ] || { echo \"there is no peer for $3\"; exit 1; }\n"
+        "echo \"$OMP_NUM_THREADS $OPENBLAS_NUM_THREADS $OMP_WAIT_POLICY\" >>asked\n"
+        "time=1.5; [ \"$OPENBLAS_NUM_THREADS\" = 1 ] && time=0.5\n"
+        "echo a warning of some library\n"
+        "echo ready 30\n"
+        "while read -r line; do echo $time 80; done\n"
+        "END\n"
+        "chmod +x python; rm -f asked");
+}
+
+static void a_peer_runs_under_every_setting_and_then_under_the_fastest(void)
+{
+    make_python();
+    const outcome *r = run("$P bench plain:16 --against-torch --python ./python --reps 3 "
+                           "--threads 2 --json");
+    CU_ASSERT_EQUAL(r->code, 0);
+    PE_CONTAINS(r->out, "\"peer_setting\": \"BLAS on one thread\"");
+    PE_CONTAINS(r->out, "\"peer_s\": 0.5");
+    PE_CONTAINS(r->out, "\"peer_mb\": 50");
+    PE_CONTAINS(r->out, "\"workload\": \"plain:16\"");
+    r = run("cat asked");
+    CU_ASSERT_STRING_EQUAL(r->out, "2 2 \n2 2 passive\n2 1 \n2 2 passive\n2 1 \n");
+}
+
+static void a_python_without_peers_is_named_with_its_last_words(void)
+{
+    make_python();
+    const outcome *r = run("$P bench plain:17 --against-torch --python ./python");
+    CU_ASSERT_EQUAL(r->code, 3);
+    PE_CONTAINS(r->err, "./python cannot run the peers (there is no peer for plain:17)");
+    r = run("$P bench plain:16 --against-torch --python ./no-such-python");
+    CU_ASSERT_EQUAL(r->code, 3);
+    PE_CONTAINS(r->err, "./no-such-python: No such file or directory");
+    PE_CONTAINS(r->err, "--python");
+    r = run("printf '#!/bin/sh\\necho ready 1\\nread line\\n' >dies; chmod +x dies;"
+            "$P bench plain:16 --against-torch --python ./dies");
+    CU_ASSERT_EQUAL(r->code, 3);
+    PE_CONTAINS(r->err, "the peer ended without a word");
+}
+
+static void limits_and_any_variant_can_be_timed(void)
+{
+    const outcome *r = run("$P bench write:1 copy:1 sgemm:33:17:5 attention:20@t5 gram:70:6 "
+                           "embed:9:6:2:5 --reps 3 --json");
+    CU_ASSERT_EQUAL(r->code, 0);
+    /* C[0][0] of the product: row 0 of A is -6 .. -2, column 0 of B is 17 p mod 17 - 8 = -8 */
+    PE_CONTAINS(r->out, "\"checksum\": 160");
+    PE_CONTAINS(r->out, "\"workload\": \"attention:20@t5\"");
+}
+
+static void wrong_names_are_refused_with_what_would_be_right(void)
+{
+    const outcome *r = run("$P bench attention:20");
+    CU_ASSERT_EQUAL(r->code, 2);
+    PE_CONTAINS(r->err, "wants a variant: attention:L@VARIANT");
+    r = run("$P bench plain:20@t5");
+    CU_ASSERT_EQUAL(r->code, 2);
+    PE_CONTAINS(r->err, "has its variant: write it without @t5");
+    r = run("$P bench attention:20@no_such");
+    CU_ASSERT_EQUAL(r->code, 2);
+    PE_CONTAINS(r->err, "no_such");
+    r = run("$P bench sgemm:20");
+    CU_ASSERT_EQUAL(r->code, 2);
+    PE_CONTAINS(r->err, "sgemm:M:N:K");
+}
+
+PE_TEST_MAIN("program: bench", PE_TEST(a_peer_runs_under_every_setting_and_then_under_the_fastest),
+             PE_TEST(a_python_without_peers_is_named_with_its_last_words),
+             PE_TEST(limits_and_any_variant_can_be_timed),
+             PE_TEST(wrong_names_are_refused_with_what_would_be_right))
