@@ -1,14 +1,24 @@
 /* METRICS.md, section 3: every table that is about the sinusoid. "Within the spread of libms" is
  * 2 % of a figure; bounds are those of the derivations there. */
-#include "judge.h"
-#include "numbers/exact.h"
-#include "numbers/sinusoid.h"
+#include "formation/formation.h"
 #include "testing.h"
 
+#include <math.h>
+#include <mpfr.h>
 #include <string.h>
 
 enum { MOST_PAIRS = 512 };
 static const double base = 10000, u = 0x1p-24, spread = 0.02;
+
+static pe_formed make(const char *text, size_t width)
+{
+    const pe_spectrum spectrum = {base, width / 2, (double)width};
+    pe_formation path;
+    pe_formed formed = {0};
+    CU_ASSERT_EQUAL_FATAL(pe_formation_parse(text, &path, NULL), PE_OK);
+    CU_ASSERT_EQUAL_FATAL(pe_formed_make(&path, &spectrum, &formed, NULL), PE_OK);
+    return formed;
+}
 
 /* ---- 3.1 frequencies ---- */
 
@@ -17,24 +27,24 @@ typedef struct frequency_error {
     int right;    /* correctly rounded */
 } frequency_error;
 
-static frequency_error measure_frequencies(pe_path path, size_t width)
+static frequency_error measure_frequencies(const char *path, size_t width)
 {
-    static float got[MOST_PAIRS];
+    pe_formed formed = make(path, width);
     frequency_error e = {0};
     mpfr_t w, exponent;
     mpfr_inits2(200, w, exponent, (mpfr_ptr)0);
-    pe_path_frequencies(path, width / 2, width, base, got);
     for (size_t i = 0; i < width / 2; i++) {
         mpfr_set_d(exponent, -2.0 * (double)i, MPFR_RNDN);
         mpfr_div_ui(exponent, exponent, width, MPFR_RNDN);
         mpfr_set_d(w, base, MPFR_RNDN);
         mpfr_pow(w, w, exponent, MPFR_RNDN);
-        e.right += got[i] == mpfr_get_flt(w, MPFR_RNDN);
-        mpfr_d_div(w, (double)got[i], w, MPFR_RNDN);
+        e.right += formed.high[i] == (double)mpfr_get_flt(w, MPFR_RNDN);
+        mpfr_d_div(w, formed.high[i], w, MPFR_RNDN);
         mpfr_sub_ui(w, w, 1, MPFR_RNDN);
         e.worst = fmax(e.worst, fabs(mpfr_get_d(w, MPFR_RNDN)) / u);
     }
     mpfr_clears(w, exponent, (mpfr_ptr)0);
+    pe_formed_release(&formed);
     return e;
 }
 
@@ -43,8 +53,8 @@ static void exp_log_frequencies_are_off_by_more_than_4_u_and_at_most_19_4_u(void
     static const size_t widths[] = {64, 128, 512};
     static const double figures[] = {8.24, 8.24, 9.49};
     for (int k = 0; k < 3; k++)
-        for (int path = PE_PATH_EXP_STEP; path <= PE_PATH_EXP_LOG; path++) {
-            frequency_error e = measure_frequencies((pe_path)path, widths[k]);
+        for (int path = 0; path < 2; path++) {
+            frequency_error e = measure_frequencies(path ? "exp-log" : "exp-step", widths[k]);
             CU_ASSERT(e.worst > 4 && e.worst <= 19.4);
             PE_NEAR("published here", e.worst, figures[k], spread * figures[k]);
         }
@@ -54,19 +64,20 @@ static void pow_frequencies_are_off_by_at_most_2_u_when_the_width_is_a_power_of_
 {
     static const size_t widths[] = {64, 128, 512, 1024};
     for (int k = 0; k < 4; k++) {
-        CU_ASSERT(measure_frequencies(PE_PATH_RECIPROCAL_POW, widths[k]).worst <= 2);
-        CU_ASSERT(measure_frequencies(PE_PATH_POW, widths[k]).worst <= 2);
+        CU_ASSERT(measure_frequencies("reciprocal-pow", widths[k]).worst <= 2);
+        CU_ASSERT(measure_frequencies("pow", widths[k]).worst <= 2);
     }
     /* 768 is not: the exponent is rounded, e_i ln B u = 9.21 u, and pow and reciprocal add 2 u. */
-    CU_ASSERT(measure_frequencies(PE_PATH_POW, 768).worst > 2);
-    CU_ASSERT(measure_frequencies(PE_PATH_RECIPROCAL_POW, 768).worst <= 9.21 + 2);
+    CU_ASSERT(measure_frequencies("pow", 768).worst > 2);
+    CU_ASSERT(measure_frequencies("reciprocal-pow", 768).worst <= 9.21 + 2);
 }
 
 static void frequencies_formed_in_double_are_all_correctly_rounded(void)
 {
     static const size_t widths[] = {64, 128, 512, 768, 1024};
     for (int k = 0; k < 5; k++)
-        CU_ASSERT_EQUAL(measure_frequencies(PE_PATH_DOUBLE, widths[k]).right, (int)widths[k] / 2);
+        CU_ASSERT_EQUAL(measure_frequencies("frequency=pow:fp64:fp32", widths[k]).right,
+                        (int)widths[k] / 2);
 }
 
 /* Every step adds the error of the ratio and of one product. */
@@ -75,7 +86,7 @@ static void running_products_lose_accuracy_with_every_pair(void)
     static const size_t widths[] = {64, 128, 512, 768, 1024};
     static const double figures[] = {4.58, 36.2, 106.6, 144.9, 20.1};
     for (int k = 0; k < 5; k++) {
-        double worst = measure_frequencies(PE_PATH_PRODUCT, widths[k]).worst;
+        double worst = measure_frequencies("running-product", widths[k]).worst;
         PE_NEAR("published here", worst, figures[k], spread * figures[k]);
         CU_ASSERT(worst <= (double)widths[k]);
     }
@@ -84,15 +95,8 @@ static void running_products_lose_accuracy_with_every_pair(void)
 /* ---- 3.2 tables, 3.3 storage ---- */
 
 enum { WIDTH = 128, PAIRS = WIDTH / 2, COLUMNS = 5 };
-typedef struct column {
-    pe_path path;
-    pe_angle angle;
-} column;
-static const column columns[COLUMNS] = {{PE_PATH_EXP_STEP, PE_ANGLE_FLOAT},
-                                        {PE_PATH_RECIPROCAL_POW, PE_ANGLE_FLOAT},
-                                        {PE_PATH_DOUBLE, PE_ANGLE_ROUNDED},
-                                        {PE_PATH_DOUBLE, PE_ANGLE_DOUBLE},
-                                        {PE_PATH_PRODUCT, PE_ANGLE_FLOAT}};
+static const char *const columns[COLUMNS] = {"exp-step", "reciprocal-pow", "double-angle",
+                                             "double-then-round", "running-product"};
 
 static void exact_row(const pe_turns *turns, size_t pairs, double position, double *sine,
                       double *cosine)
@@ -128,22 +132,26 @@ static double rms(const table_error *e)
 /* The errors of all columns over positions first, first + step, ... below end. */
 static void add_positions(int first, int end, int step, table_error *errors)
 {
-    static float frequency[COLUMNS][PAIRS], s[PAIRS], c[PAIRS];
+    pe_formed formed[COLUMNS];
     static double want_s[PAIRS], want_c[PAIRS];
     static pe_turns turns[PAIRS];
     prepare(turns, WIDTH);
     for (int v = 0; v < COLUMNS; v++)
-        pe_path_frequencies(columns[v].path, PAIRS, WIDTH, base, frequency[v]);
+        formed[v] = make(columns[v], WIDTH);
     for (int t = first; t < end; t += step) {
         exact_row(turns, PAIRS, t, want_s, want_c);
         for (int v = 0; v < COLUMNS; v++) {
-            pe_path_row(columns[v].angle, t, PAIRS, frequency[v], WIDTH, base, s, c);
-            for (int i = 0; i < PAIRS; i++) {
-                compare(&errors[v], (double)s[i], want_s[i]);
-                compare(&errors[v], (double)c[i], want_c[i]);
+            for (size_t i = 0; i < PAIRS; i++) {
+                const double position = t;
+                double s, c;
+                pe_formed_column(&formed[v], i, 1, &position, &s, &c, 1);
+                compare(&errors[v], s, want_s[i]);
+                compare(&errors[v], c, want_c[i]);
             }
         }
     }
+    for (int v = 0; v < COLUMNS; v++)
+        pe_formed_release(&formed[v]);
 }
 
 /* Figures of the table, without the running product's bound, which it does not keep. */
@@ -244,24 +252,26 @@ typedef struct onset {
     table_error all;
 } onset;
 
-static onset measure_onset(pe_format format, size_t width)
+static onset measure_onset(const char *path, size_t width)
 {
     static double s[MOST_PAIRS], c[MOST_PAIRS];
     static pe_turns turns[MOST_PAIRS];
     onset o = {.tenth = -1, .one = -1};
+    pe_formed formed = make(path, width);
     prepare(turns, width);
     for (int t = 0; t < 4096; t++) {
         exact_row(turns, width / 2, t, s, c);
         for (size_t i = 0; i < width / 2; i++) {
-            float gs, gc;
-            pe_rounded_sinusoid(format, PE_ROUND_ALL, t,
-                                pow(base, -2.0 * (double)i / (double)width), &gs, &gc);
-            compare(&o.all, (double)gs, s[i]);
-            compare(&o.all, (double)gc, c[i]);
+            const double position = t;
+            double gs, gc;
+            pe_formed_column(&formed, i, 1, &position, &gs, &gc, 1);
+            compare(&o.all, gs, s[i]);
+            compare(&o.all, gc, c[i]);
         }
         o.tenth = o.tenth < 0 && o.all.worst > 0.1 ? t : o.tenth;
         o.one = o.one < 0 && o.all.worst > 1 ? t : o.one;
     }
+    pe_formed_release(&formed);
     return o;
 }
 
@@ -272,8 +282,8 @@ static void tables_formed_in_a_narrow_format_fail_where_the_table_says(void)
         int bf16, fp16;
     } cases[] = {{64, 58, 243}, {128, 40, 196}, {256, 38, 196}, {512, 38, 196}};
     for (int k = 0; k < 4; k++) {
-        onset b = measure_onset(PE_BF16, cases[k].width),
-              h = measure_onset(PE_FP16, cases[k].width);
+        onset b = measure_onset("all-bf16", cases[k].width),
+              h = measure_onset("all-fp16", cases[k].width);
         CU_ASSERT_EQUAL(b.tenth, cases[k].bf16);
         CU_ASSERT_EQUAL(h.tenth, cases[k].fp16);
         if (cases[k].width != 128)
@@ -285,66 +295,41 @@ static void tables_formed_in_a_narrow_format_fail_where_the_table_says(void)
     }
 }
 
-/* ---- the interface ---- */
+/* ---- where it is rounded ---- */
 
-static void no_place_listed_means_plain_float(void)
+/* Chosen so that each place alone changes the result: position 1003, frequency 0.7 as base^(-2/2).
+ */
+static void each_step_is_rounded_by_itself(void)
 {
-    uint64_t state = 11;
-    for (int k = 0; k < 1000; k++) {
-        double p = draw_double(&state, 0, 20), w = fabs(draw_double(&state, -14, 0));
-        float s, c, phase = (float)p * (float)w;
-        pe_rounded_sinusoid(PE_FP8_E5M2, 0, p, w, &s, &c);
-        CU_ASSERT(s == sinf(phase) && c == cosf(phase));
-    }
-}
-
-/* Chosen so that each place alone changes the result. */
-static void each_place_is_rounded_by_itself(void)
-{
-    const double p = 1003, w = 0.7;
+    static const char *const paths[] = {
+        "position=bf16,frequency=table:fp32,angle=fp32,sine=fp32",
+        "frequency=table:fp32:bf16,angle=fp32,sine=fp32",
+        "frequency=table:fp32,angle=product:fp32:bf16,sine=fp32",
+        "frequency=table:fp32,angle=fp32,sine=native:fp32:bf16",
+        "frequency=table:fp32,angle=fp32,sine=fp32,store=bf16",
+    };
+    const double p = 1003;
+    const float w = 0.7f, plain = 1003.0f * w;
     const float q = (float)pe_round_to_format(PE_BF16, p),
-                v = (float)pe_round_to_format(PE_BF16, (double)(float)w);
-    const float plain = 1003.0f * 0.7f;
-    const float phases[] = {q * 0.7f, 1003.0f * v,
-                            (float)pe_round_to_format(PE_BF16, (double)plain), plain};
-    for (int place = PE_AT_POSITION; place <= PE_AT_TABLE; place++) {
-        float s, c, want = sinf(phases[place]);
-        if (place == PE_AT_TABLE)
-            want = (float)pe_round_to_format(PE_BF16, (double)want);
-        pe_rounded_sinusoid(PE_BF16, 1u << place, p, w, &s, &c);
+                v = (float)pe_round_to_format(PE_BF16, (double)w);
+    const float phases[] = {q * w, 1003.0f * v, (float)pe_round_to_format(PE_BF16, (double)plain),
+                            plain, plain};
+    const pe_spectrum spectrum = {1 / (double)w, 2, 2};
+    for (int k = 0; k < 5; k++) {
+        pe_formation path;
+        pe_formed formed;
+        double s, c, want = (double)sinf(phases[k]);
+        want = k < 3 ? want : pe_round_to_format(PE_BF16, want);
+        CU_ASSERT_EQUAL_FATAL(pe_formation_parse(paths[k], &path, NULL), PE_OK);
+        CU_ASSERT_EQUAL_FATAL(pe_formed_make(&path, &spectrum, &formed, NULL), PE_OK);
+        pe_formed_column(&formed, 1, 1, &p, &s, &c, 1);
         CU_ASSERT_EQUAL(s, want);
-        CU_ASSERT_NOT_EQUAL(s, sinf(plain));
+        CU_ASSERT_NOT_EQUAL(s, (double)sinf(plain));
+        pe_formed_release(&formed);
     }
 }
 
-static void rows_in_double_need_no_frequencies(void)
-{
-    float s[PAIRS], c[PAIRS];
-    pe_path_row(PE_ANGLE_DOUBLE, 3, PAIRS, NULL, WIDTH, base, s, c);
-    CU_ASSERT(s[0] == (float)sin(3.0) && c[0] == (float)cos(3.0));
-    pe_path_row(PE_ANGLE_ROUNDED, 3, PAIRS, NULL, WIDTH, base, s, c);
-    CU_ASSERT(s[0] == sinf(3.0f) && c[0] == cosf(3.0f));
-}
-
-static void names_lead_back_to_paths_and_angles(void)
-{
-    for (int p = 0; p < PE_PATH_COUNT; p++) {
-        pe_path found = PE_PATH_COUNT;
-        CU_ASSERT(pe_path_by_name(pe_path_name((pe_path)p), &found) && (int)found == p);
-    }
-    for (int a = 0; a < PE_ANGLE_COUNT; a++) {
-        pe_angle found = PE_ANGLE_COUNT;
-        CU_ASSERT(pe_angle_by_name(pe_angle_name((pe_angle)a), &found) && (int)found == a);
-    }
-    pe_path path = PE_PATH_POW;
-    pe_angle angle = PE_ANGLE_DOUBLE;
-    CU_ASSERT(!pe_path_by_name("powf", &path) && path == PE_PATH_POW);
-    CU_ASSERT(!pe_angle_by_name("", &angle) && angle == PE_ANGLE_DOUBLE);
-    CU_ASSERT_PTR_NULL(pe_path_name(PE_PATH_COUNT));
-    CU_ASSERT_PTR_NULL(pe_angle_name((pe_angle)-1));
-}
-
-PE_TEST_MAIN("numbers: sinusoids of the field",
+PE_TEST_MAIN("formation: the tables of METRICS.md",
              PE_TEST(exp_log_frequencies_are_off_by_more_than_4_u_and_at_most_19_4_u),
              PE_TEST(pow_frequencies_are_off_by_at_most_2_u_when_the_width_is_a_power_of_two),
              PE_TEST(frequencies_formed_in_double_are_all_correctly_rounded),
@@ -354,6 +339,4 @@ PE_TEST_MAIN("numbers: sinusoids of the field",
              PE_TEST(exact_values_are_stored_to_half_a_step_below_one),
              PE_TEST(distinct_positions_are_those_of_the_table),
              PE_TEST(tables_formed_in_a_narrow_format_fail_where_the_table_says),
-             PE_TEST(no_place_listed_means_plain_float), PE_TEST(each_place_is_rounded_by_itself),
-             PE_TEST(rows_in_double_need_no_frequencies),
-             PE_TEST(names_lead_back_to_paths_and_angles))
+             PE_TEST(each_step_is_rounded_by_itself))
