@@ -1,4 +1,5 @@
 /* Every backward twin of every variant against central differences (hooks_backward.h). */
+#include "../../variants/template/template.c"
 #include "hooks_backward.h"
 #include "testing.h"
 
@@ -118,6 +119,55 @@ static void fixed_encodings_need_no_twin(void)
     CHECK(none, 0, 0, {"standard", ODD, {{0}}, true});
 }
 
+static void the_twins_of_template_are_its_derivatives(void)
+{
+    CHECK(template, 1, 1, {"standard", ODD, {{0}}, true}, {"short", EVEN, {{"length", 3}}, false});
+}
+
+/* ---- twins that are wrong ---- */
+
+static void set_instead_of_added(const pe_call_f64 *c, int n, const double *coord,
+                                 const double *drows)
+{
+    memset(c->g[GAIN], 0, (size_t)c->info->embed_width * sizeof *c->g[GAIN]);
+    embed_vjp_f64(c, n, coord, drows);
+}
+
+static void added_twice(const pe_call_f64 *c, int n, const double *coord, const double *drows)
+{
+    embed_vjp_f64(c, n, coord, drows);
+    embed_vjp_f64(c, n, coord, drows);
+}
+
+static void last_row_forgotten_in_float(const pe_call_f32 *c, int n, const double *coord,
+                                        const float *drows)
+{
+    embed_vjp_f32(c, n - 1, coord, drows);
+}
+
+static void expect_complaint(const pe_ops_f64 *f64, const pe_ops_f32 *f32, const char *sentence)
+{
+    const pe_backward_case k = {"", ODD, {{0}}, true};
+    pe_variant wrong = pe_variant_template;
+    wrong.f64 = f64;
+    wrong.f32 = f32;
+    PE_CONTAINS(pe_check_backward(&wrong, &k).failure, sentence);
+}
+
+static void a_twin_that_is_wrong_or_missing_is_found(void)
+{
+    pe_ops_f64 wrong = ops_f64;
+    wrong.embed_vjp = NULL;
+    expect_complaint(&wrong, &ops_f32, "has no twin");
+    wrong.embed_vjp = set_instead_of_added;
+    expect_complaint(&wrong, &ops_f32, "gain is not that of central differences");
+    wrong.embed_vjp = added_twice;
+    expect_complaint(&wrong, &ops_f32, "gain is not that of central differences");
+    pe_ops_f32 wrong_float = ops_f32;
+    wrong_float.embed_vjp = last_row_forgotten_in_float;
+    expect_complaint(&ops_f64, &wrong_float, "in float is further than 256 epsilons");
+}
+
 PE_TEST_MAIN("variants: backward", PE_TEST(the_twins_of_shaw_are_its_derivatives),
              PE_TEST(the_twins_of_learned_are_its_derivatives),
              PE_TEST(the_twins_of_transformer_xl_are_its_derivatives),
@@ -126,4 +176,6 @@ PE_TEST_MAIN("variants: backward", PE_TEST(the_twins_of_shaw_are_its_derivatives
              PE_TEST(the_twins_of_fourier_are_its_derivatives),
              PE_TEST(the_twins_of_fire_are_its_derivatives),
              PE_TEST(the_twins_of_fox_are_its_derivatives),
-             PE_TEST(the_twins_of_cope_are_its_derivatives), PE_TEST(fixed_encodings_need_no_twin))
+             PE_TEST(the_twins_of_cope_are_its_derivatives), PE_TEST(fixed_encodings_need_no_twin),
+             PE_TEST(the_twins_of_template_are_its_derivatives),
+             PE_TEST(a_twin_that_is_wrong_or_missing_is_found))
