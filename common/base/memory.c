@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __GLIBC__ /* known since stdlib.h */
+#include <malloc.h>
+#endif
+
 enum { ALIGNMENT = 64 }; /* bytes: one cache line, one AVX-512 register */
 
 static size_t limit_bytes;
@@ -20,6 +24,42 @@ static int refused_on_demand(void)
         return 0;
     atomic_store(&failures_after, 0);
     return 1;
+}
+
+static atomic_size_t held_bytes, peak_bytes;
+
+static size_t size_of(void *block)
+{
+#ifdef __GLIBC__
+    return malloc_usable_size(block);
+#else
+    (void)block;
+    return 0;
+#endif
+}
+
+static void count_in(void *block)
+{
+    const size_t held = atomic_fetch_add(&held_bytes, size_of(block)) + size_of(block);
+    size_t peak = atomic_load(&peak_bytes);
+    while (held > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, held))
+        ;
+    atomic_fetch_add(&live_blocks, 1);
+}
+
+size_t pe_memory_held(void)
+{
+    return atomic_load(&held_bytes);
+}
+
+size_t pe_memory_peak(void)
+{
+    return atomic_load(&peak_bytes);
+}
+
+void pe_memory_restart_peak(void)
+{
+    atomic_store(&peak_bytes, atomic_load(&held_bytes));
 }
 
 static size_t rounded_up(size_t bytes)
@@ -45,7 +85,7 @@ void *pe_allocate_unset(size_t count, size_t size, const char *what, pe_error *e
         pe_fail(err, PE_MEMORY, "%s: no memory for %zu bytes", what, bytes);
         return NULL;
     }
-    atomic_fetch_add(&live_blocks, 1);
+    count_in(block);
     return block;
 }
 
@@ -83,6 +123,7 @@ void pe_release(void *block)
     if (!block)
         return;
     atomic_fetch_sub(&live_blocks, 1);
+    atomic_fetch_sub(&held_bytes, size_of(block));
     free(block);
 }
 

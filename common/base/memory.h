@@ -33,6 +33,12 @@ void pe_set_memory_limit(size_t bytes);
 
 /* For tests: let `allowed` allocations through and make every later one fail; negative: never. */
 void pe_fail_allocations_after(long allowed);
+/* Bytes in blocks that are owned now, and the most there were since pe_memory_restart_peak; 0 where
+ * the C library does not tell the size of a block. */
+size_t pe_memory_held(void);
+size_t pe_memory_peak(void);
+void pe_memory_restart_peak(void);
+
 long pe_live_blocks(void); /* blocks owned now: 0 at the end proves that nothing leaked */
 
 #endif

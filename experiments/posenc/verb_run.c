@@ -323,7 +323,7 @@ const pe_cli_verb verb_run = {
     .arguments = "EXPERIMENT...",
     .summary = "run experiments and write tables, figures, notebooks and pages",
     .description =
-        "EXPERIMENT is distance_sensitivity, symmetry, numerical_precision or all. Every "
+        "EXPERIMENT is distance_sensitivity, symmetry, numerical_precision, cost or all. Every "
         "number in a report comes from this run, and every report names its command.",
     .examples = "posenc run all                            # every experiment, all variants\n"
                 "posenc run symmetry --length 64 --plot svg # one, smaller, SVG only\n"

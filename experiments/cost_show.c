@@ -1,0 +1,202 @@
+/* Agreement, time and memory as tables and figures. */
+#include "cost.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* The subject without any hook, which the others are compared with; none: the first. */
+static size_t baseline_of(const pe_lab *lab)
+{
+    for (size_t s = 0; s < (size_t)lab->subject_count; s++)
+        if (lab->subjects[s].instance && pe_lab_capabilities(lab->subjects[s].instance) == 0)
+            return s;
+    return 0;
+}
+
+static bool measured(const pe_lab *lab, size_t s)
+{
+    return s < COST_SUBJECTS && lab->subjects[s].instance;
+}
+
+pe_status cost_show_agreement(pe_lab *lab, const cost_run *run, pe_result *result, pe_error *err)
+{
+    pe_section *section = pe_result_section(result, "The fused form computes the same");
+    const size_t l = run->naive_lengths - 1;
+    pe_say(
+        section,
+        "The naive form makes every matrix whole, as the papers write it. The fused form goes "
+        "through blocks of keys, keeps a running largest logit and sum for each query, and never "
+        "holds more than one block of logits. Both add the same numbers in another order, so "
+        "their outputs differ by rounding alone. Here at %lld tokens, %d heads of %d, causal, "
+        "float.",
+        (long long)run->length[l], run->heads, run->head_dim);
+    const pe_sheet_column columns[] = {
+        {"variant", NULL, 1, 0},         {"largest difference", NULL, 0, 3},
+        {"rounding allows", NULL, 0, 3}, {"naive", "ms", 0, 4},
+        {"fused", "ms", 0, 4},           {"naive / fused", NULL, 0, 3}};
+    pe_sheet *sheet =
+        pe_section_table(section, "agreement", "Naive against fused form", 6, columns);
+    for (size_t s = 0; s < (size_t)lab->subject_count; s++) {
+        const pe_subject *subject = &lab->subjects[s];
+        if (!measured(lab, s)) {
+            pe_section_not_applicable(section, subject->variant->id, subject->because);
+            continue;
+        }
+        const cost_point *p = &run->point[s][l];
+        pe_sheet_text(sheet, subject->variant->title);
+        pe_sheet_number(sheet, p->difference);
+        pe_sheet_number(sheet, p->bound);
+        pe_sheet_number(sheet, 1e3 * p->naive);
+        pe_sheet_number(sheet, 1e3 * p->fused);
+        pe_sheet_number(sheet, p->naive / p->fused);
+        pe_check_at_most(section,
+                         &(pe_check){.id = "fused",
+                                     .variant = subject->variant->id,
+                                     .quantity = "largest difference of fused and naive output",
+                                     .value = p->difference,
+                                     .expected = p->bound,
+                                     .source = "rounding bound from D and L"});
+    }
+    return pe_result_check(result, err);
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static void time_curves(const pe_lab *lab, const cost_run *run, pe_section *section, pe_error *err)
+{
+    const size_t base = baseline_of(lab), last = run->lengths - 1;
+    size_t dearest = base;
+    for (size_t s = 0; s < (size_t)lab->subject_count; s++)
+        if (measured(lab, s) && run->point[s][last].fused > run->point[dearest][last].fused)
+            dearest = s;
+    pe_figure *figure =
+        pe_figure_titled(PE_CURVES, "time", err, "At %lld tokens %s takes %.1f times as long as %s",
+                         (long long)run->length[last], lab->subjects[dearest].variant->title,
+                         run->point[dearest][last].fused / run->point[base][last].fused,
+                         lab->subjects[base].variant->title);
+    pe_figure_x(figure, "length L (tokens)", PE_LOG2);
+    pe_figure_y(figure, "time of one call (milliseconds)", PE_LOG10);
+    for (size_t s = 0; s < (size_t)lab->subject_count; s++) {
+        double x[COST_LENGTHS], y[COST_LENGTHS];
+        for (size_t l = 0; l < run->lengths; l++) {
+            x[l] = (double)run->length[l];
+            y[l] = 1e3 * run->point[s][l].fused;
+        }
+        if (measured(lab, s))
+            pe_figure_add_series(figure, &(pe_series){.name = lab->subjects[s].variant->title,
+                                                      .slot = lab->subjects[s].slot,
+                                                      .n = run->lengths,
+                                                      .x = x,
+                                                      .y = y});
+    }
+    pe_figure_describe(figure,
+                       "Curves: time of the fused form against the length, one per variant.",
+                       "The fastest of several calls on this machine. A line of slope 2 is the "
+                       "square of attention; what "
+                       "lies above the lowest curve is the price of the encoding.");
+    pe_section_figure(section, figure);
+}
+
+static void price_bars(const pe_lab *lab, const cost_run *run, pe_section *section, pe_error *err)
+{
+    const size_t base = baseline_of(lab), last = run->lengths - 1;
+    const char *names[COST_SUBJECTS];
+    double price[COST_SUBJECTS];
+    size_t slots[COST_SUBJECTS], n = 0, cheap = 0;
+    for (size_t s = 0; s < (size_t)lab->subject_count; s++)
+        if (measured(lab, s) && s != base) {
+            names[n] = lab->subjects[s].variant->title;
+            slots[n] = lab->subjects[s].slot;
+            price[n] = run->point[s][last].fused / run->point[base][last].fused;
+            cheap += price[n++] < 1.25;
+        }
+    if (n == 0)
+        return; /* nobody to compare */
+    pe_figure *figure =
+        pe_figure_titled(PE_BARS_GROUPED, "price", err,
+                         "%zu of %zu encodings cost less than a quarter more at %lld tokens", cheap,
+                         n, (long long)run->length[last]);
+    pe_figure_x(figure, "time over that of attention without an encoding", PE_LINEAR);
+    pe_figure_categories(figure, n, names, slots);
+    pe_figure_add_series(figure, &(pe_series){.name = "price", .n = n, .y = price});
+    pe_figure_mark_x(figure, 1, NULL);
+    pe_figure_describe(
+        figure, "Bars: time of each variant relative to no encoding.",
+        "Encodings that act on the embeddings cost attention nothing; rows and biases "
+        "by offset cost a product more; those that look at content pair by pair cost "
+        "most.");
+    pe_section_figure(section, figure);
+}
+
+pe_status cost_show_time(pe_lab *lab, const cost_run *run, pe_result *result, pe_error *err)
+{
+    pe_section *section = pe_result_section(result, "Time");
+    time_curves(lab, run, section, err);
+    price_bars(lab, run, section, err);
+    const size_t base = baseline_of(lab), last = run->lengths - 1;
+    for (size_t s = 0; s < (size_t)lab->subject_count; s++)
+        if (measured(lab, s) && s != base)
+            pe_give(section, "time", lab->subjects[s].variant->id,
+                    "time over that of attention without an encoding",
+                    run->point[s][last].fused / run->point[base][last].fused,
+                    "measured on this machine, not judged");
+    return pe_result_check(result, err);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+pe_status cost_show_memory(pe_lab *lab, const cost_run *run, pe_result *result, pe_error *err)
+{
+    pe_section *section = pe_result_section(result, "Memory");
+    const size_t base = baseline_of(lab), last = run->lengths - 1, both = run->naive_lengths - 1;
+    const cost_point *p = &run->point[base][both];
+    if (p->fused_bytes <= 0) {
+        pe_say(section, "The C library of this system does not tell the size of a block, so memory "
+                        "was not measured.");
+        return pe_result_check(result, err);
+    }
+    pe_figure *figure =
+        pe_figure_titled(PE_CURVES, "memory", err,
+                         "Naive attention holds %.0f times as much at %lld tokens, and four times "
+                         "more at the double",
+                         p->naive_bytes / p->fused_bytes, (long long)run->length[both]);
+    pe_figure_x(figure, "length L (tokens)", PE_LOG2);
+    pe_figure_y(figure, "memory beside inputs and outputs (MiB)", PE_LOG10);
+    for (size_t s = 0; s < (size_t)lab->subject_count; s++) {
+        double x[COST_LENGTHS], y[COST_LENGTHS];
+        for (size_t l = 0; l < run->lengths; l++) {
+            x[l] = (double)run->length[l];
+            y[l] = run->point[s][l].fused_bytes / 1048576;
+        }
+        if (measured(lab, s))
+            pe_figure_add_series(figure, &(pe_series){.name = lab->subjects[s].variant->title,
+                                                      .slot = lab->subjects[s].slot,
+                                                      .n = run->lengths,
+                                                      .x = x,
+                                                      .y = y});
+    }
+    double x[COST_LENGTHS], y[COST_LENGTHS];
+    for (size_t l = 0; l < run->lengths; l++) {
+        x[l] = (double)run->length[l];
+        y[l] = p->naive_bytes * pow(x[l] / (double)run->length[both], 2) / 1048576;
+    }
+    pe_figure_add_series(figure, &(pe_series){.name = "naive: grows with L\302\262",
+                                              .look = PE_LOOK_REFERENCE,
+                                              .n = run->lengths,
+                                              .x = x,
+                                              .y = y});
+    pe_figure_describe(figure,
+                       "Curves: memory of the fused form against the length, and the naive.",
+                       "Most bytes held at once during a call, by all threads together. The grey "
+                       "line has the naive form's measured value and its slope.");
+    pe_section_figure(section, figure);
+    pe_check_at_most(section, &(pe_check){.id = "memory",
+                                          .variant = lab->subjects[base].variant->id,
+                                          .quantity = "growth of the fused form's memory for the "
+                                                      "last doubling of L",
+                                          .value = run->point[base][last].fused_bytes /
+                                                   run->point[base][last - 1].fused_bytes,
+                                          .expected = 2.1,
+                                          .source = "linear in L"});
+    return pe_result_check(result, err);
+}

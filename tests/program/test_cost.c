@@ -1,0 +1,86 @@
+/* The experiment `cost` as a whole: that times and memory are there, and that a fused form which
+ * computes something else is found. How long anything takes is not tested. */
+#include "analysis/start.h"
+#include "lab/lab.h"
+#include "registry/registry.h"
+#include "report/report.h"
+#include "testing.h"
+
+#include <string.h>
+
+static const pe_lab_size small = {.length = 32,
+                                  .heads = 2,
+                                  .head_dim = 8,
+                                  .draws = 4,
+                                  .seed = 3,
+                                  .text = POSENC_SOURCE_DIR "/LICENSE",
+                                  .quick = true};
+
+static const pe_experiment *find(const char *id)
+{
+    for (size_t i = 0; pe_experiments[i]; i++)
+        if (strcmp(pe_experiments[i]->id, id) == 0)
+            return pe_experiments[i];
+    return NULL;
+}
+
+static pe_result *run(const pe_lab_choice *choices, int count)
+{
+    const pe_experiment *experiment = find("cost");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(experiment);
+    pe_lab lab;
+    pe_error err = {0};
+    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &small, choices, count, &err), PE_OK);
+    pe_result *result =
+        pe_result_new(experiment->id, experiment->title, experiment->question, NULL);
+    CU_ASSERT_EQUAL_FATAL(experiment->run(&lab, result, &err), PE_OK);
+    CU_ASSERT_EQUAL(pe_result_check(result, &err), PE_OK);
+    pe_lab_close(&lab);
+    return result;
+}
+
+static void every_variant_has_a_price_and_both_forms_agree(void)
+{
+    pe_result *result = run(NULL, 0);
+    CU_ASSERT_EQUAL(pe_result_count(result, PE_VERDICT_FAIL), 0);
+    CU_ASSERT(pe_result_count(result, PE_VERDICT_PASS) >= pe_registry_count());
+    pe_buffer drawn = {0};
+    pe_error err = {0};
+    CU_ASSERT_EQUAL(pe_report_drawn(result, &drawn, &err), PE_OK);
+    PE_CONTAINS(drawn.bytes, "operations per byte that must be moved");
+    PE_CONTAINS(drawn.bytes, "naive: grows with");
+    pe_buffer_release(&drawn);
+    pe_result_release(result);
+}
+
+/* Looks at the place within its tile, so that the result depends on how the matrix is cut. */
+static void by_tile(const pe_call_f32 *c, const pe_tile_f32 *tile, const float *raw, float *s)
+{
+    (void)c;
+    for (int i = 0; i < tile->nq; i++)
+        for (int j = 0; j < tile->nk; j++)
+            s[i * tile->nk + j] = raw[i * tile->nk + j] + (float)((i + j) % 7);
+}
+
+static void forms_that_differ_are_found(void)
+{
+    CU_ASSERT_FATAL(pe_registry_count() > 0);
+    pe_variant wrong = *pe_registry_at(0);
+    pe_ops_f32 ops = *wrong.f32;
+    ops.logits = by_tile;
+    wrong.f32 = &ops;
+    wrong.id = "by_tile";
+    const pe_lab_choice choice = {.variant = &wrong};
+    pe_result *result = run(&choice, 1);
+    CU_ASSERT(pe_result_count(result, PE_VERDICT_FAIL) > 0);
+    pe_result_release(result);
+}
+
+int main(int argc, char **argv)
+{
+    static const pe_test tests[] = {PE_TEST(every_variant_has_a_price_and_both_forms_agree),
+                                    PE_TEST(forms_that_differ_are_found)};
+    pe_analysis_start();
+    pe_registry_start();
+    return pe_run_tests("program: cost", tests, sizeof tests / sizeof tests[0], argc, argv);
+}
