@@ -137,7 +137,7 @@ static void check_formats(int width, pe_table_layout layout, int64_t first)
                 pe_exact_f64(&turns, 1, &position, want_d, want_d + 1, 1);
             }
             const size_t at = (size_t)(r * stride + c);
-            wrong += !same(f[at], want_f[cosine]) + !same(d[at], want_d[cosine]) +
+            wrong += !same((double)f[at], (double)want_f[cosine]) + !same(d[at], want_d[cosine]) +
                      (h[at] != pe_to_half_bits(want_d[cosine])) +
                      (b[at] != pe_to_bf16_bits(want_d[cosine]));
         }
