@@ -8,7 +8,7 @@ posenc=${1:-build/release/posenc}
 [ -x "$posenc" ] || { echo "no $posenc; run sh experiments/run.sh first" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$posenc" run all --quiet --png-width 640 --plot png --out "$work/run"
+"$posenc" run all --quiet --png-width 592 --plot png --out "$work/run"
 kept=notebooks_out/finished
 rm -rf "$work/finished"
 mkdir -p "$work/finished"
