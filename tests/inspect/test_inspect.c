@@ -85,7 +85,7 @@ static void noise_is_called_untrained(void)
         CU_ASSERT_EQUAL(f.peaks, 0);
         pe_inspect_forget(&f);
     }
-    CU_ASSERT(rows > 20 * T * 0.985); /* 0.99865 of them, but for the approximation */
+    CU_ASSERT((double)rows > 20.0 * T * 0.985); /* 0.99865 of them, but for the approximation */
     PE_NEAR("R2 against chance", r2, 2.0 / T, 0.5 * 2.0 / T);
 }
 
