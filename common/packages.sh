@@ -10,7 +10,8 @@ posenc_say() { printf '%s\n' "$*" >&2; }
 
 posenc_missing() {
     for package in $1; do
-        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)
+        # dpkg-query fails for a package it never heard of; under the caller's set -e that must not end us.
+        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=unknown
         [ "$status" = installed ] || printf '%s ' "$package"
     done
 }

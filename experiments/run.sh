@@ -5,6 +5,10 @@
 # on every variant over a real text, and says what to open.
 set -eu
 cd "$(dirname "$0")/.."
+case ${1:-} in
+-h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
+-*) echo "run.sh: '$1' stands where the output folder belongs: sh experiments/run.sh OUT $1" >&2; exit 2 ;;
+esac
 . common/packages.sh
 posenc_need run
 
