@@ -1,10 +1,11 @@
 # Sourced by experiments/run.sh and tests/run.sh: make sure that what a build needs is there.
-#   posenc_need MODE    MODE is run or test; ends the script when something is missing and may not be
+#   posenc_need MODE    MODE is run, test or all (CI: both compilers and the format); ends the script when something is missing and may not be
 #                       installed (POSENC_INSTALL=no, or not Debian/Ubuntu, or no root and no sudo).
 # Packages are looked for with dpkg, so an installed machine needs no network.
 
 posenc_packages_run="gcc cmake make pkg-config libgsl-dev libopenblas-dev libjansson-dev gnuplot-nox fonts-dejavu-core"
 posenc_packages_test="$posenc_packages_run libcunit1-dev libmpfr-dev python3"
+posenc_packages_all="$posenc_packages_test clang libomp-dev clang-format"
 
 posenc_say() { printf '%s\n' "$*" >&2; }
 

@@ -6,7 +6,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 . common/packages.sh
-posenc_need test
+case " $* " in
+*" all "*) posenc_need all ;;
+*) posenc_need test ;;
+esac
 
 jobs=$(nproc 2>/dev/null || echo 2)
 
