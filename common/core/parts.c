@@ -14,7 +14,6 @@
 #include <string.h>
 
 #ifdef PE_FIRST
-enum { MAPPED = 256 /* tokens of one call of `map` */ };
 enum { OWN_Q, OWN_K, OWN_V, OWN_STATE, OWN_QSTATE, OWN_INDEX, OWN_TABLE, OWN_SCRATCH, OWN_OUTPUT };
 
 const char *pe_term_name(pe_term term)
@@ -23,6 +22,14 @@ const char *pe_term_name(pe_term term)
                                                      "global rows", "key rows",   "bias",
                                                      "pair",        "logits hook"};
     return names[term];
+}
+
+int64_t pe_slot_of_index(const int64_t *k_index, int64_t nk, int64_t index, int64_t from)
+{
+    for (int64_t tried = 0, j = from; tried < nk; tried++, j = (j + 1) % nk)
+        if (k_index[j] == index)
+            return j;
+    return PE_NONE;
 }
 
 static int64_t least(const int64_t *x, int64_t n)
@@ -62,10 +69,10 @@ pe_call PE(pe_parts_call)(const PE(pe_parts) * parts, pe_real *scratch)
     return c;
 }
 
-/* Scratch of the calling thread. */
-static pe_real *PE(own_scratch)(const PE(pe_parts) * parts)
+pe_call PE(pe_parts_own_call)(const PE(pe_parts) * parts)
 {
-    return parts->scratch + (size_t)omp_get_thread_num() * parts->a->instance->info.scratch;
+    return PE(pe_parts_call)(parts, parts->scratch + (size_t)omp_get_thread_num() *
+                                                         parts->a->instance->info.scratch);
 }
 
 static pe_real *PE(own)(PE(pe_parts) * parts, int slot, size_t count, const char *what,
@@ -105,12 +112,8 @@ static pe_status PE(gather_query_states)(PE(pe_parts) * parts, pe_error *err)
         return PE_MEMORY;
     parts->q_state = out;
     for (int64_t i = 0, j = 0; i < a->nq; i++) {
-        int64_t tried = 0;
-        while (tried < a->nk && a->k_index[j] != a->q_index[i]) {
-            j = (j + 1) % a->nk;
-            tried++;
-        }
-        if (tried == a->nk)
+        j = pe_slot_of_index(a->k_index, a->nk, a->q_index[i], j);
+        if (j == PE_NONE)
             return pe_fail(err, PE_USAGE,
                            "%s: query %lld has index %lld, but no key has it, so it has no state",
                            a->instance->variant->id, (long long)i, (long long)a->q_index[i]);
@@ -177,7 +180,8 @@ static const pe_real *PE(prepare_role)(PE(pe_parts) * parts, int slot, pe_role r
     const pe_format format = (pe_format)instance->formats[place];
     if (!maps && format == PE_UNROUNDED)
         return in;
-    const int64_t all = (int64_t)a->batch * heads, blocks = (n + MAPPED - 1) / MAPPED;
+    const int64_t all = (int64_t)a->batch * heads,
+                  blocks = (n + PE_MAPPED_AT_ONCE - 1) / PE_MAPPED_AT_ONCE;
     const size_t total = (size_t)all * (size_t)n * (size_t)width;
     pe_real *out = PE(own)(parts, slot, total, "mapped vectors", err);
     if (!out)
@@ -187,8 +191,9 @@ static const pe_real *PE(prepare_role)(PE(pe_parts) * parts, int slot, pe_role r
 #pragma omp parallel for collapse(2)
     for (int64_t item = 0; item < (maps ? all : 0); item++)
         for (int64_t block = 0; block < blocks; block++) {
-            const int64_t from = block * MAPPED, count = n - from < MAPPED ? n - from : MAPPED;
-            const pe_call c = PE(pe_parts_call)(parts, PE(own_scratch)(parts));
+            const int64_t from = block * PE_MAPPED_AT_ONCE,
+                          count = n - from < PE_MAPPED_AT_ONCE ? n - from : PE_MAPPED_AT_ONCE;
+            const pe_call c = PE(pe_parts_own_call)(parts);
             PE(map_tokens)
             (parts, &c, role, item / heads, (int)(item % heads), from, (int)count, n, width,
              in + (item * n + from) * parts->D, coord, state, out + (item * n + from) * width);
@@ -309,7 +314,7 @@ static void PE(fill_table)(PE(pe_parts) * parts)
                        .query = t->query ? t->query + row * width : NULL,
                        .key = t->key ? t->key + row * width : NULL,
                        .value = t->value ? t->value + row * width : NULL};
-        const pe_call c = PE(pe_parts_call)(parts, PE(own_scratch)(parts));
+        const pe_call c = PE(pe_parts_own_call)(parts);
         parts->a->instance->variant->PE_OPS->relative(&c, n, offset, &out);
     }
 }

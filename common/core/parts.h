@@ -3,6 +3,8 @@
 
 #include "core/attention.h"
 
+enum { PE_MAPPED_AT_ONCE = 256 /* tokens of one call of `map` */ };
+
 #define PE_THRICE "core/parts_types.h"
 #include "posenc_thrice.h"
 
@@ -12,6 +14,10 @@
      (!(a)->key_starts || (j) >= (a)->key_starts[b]) &&                                            \
      (!(a)->key_lengths || (j) < (a)->key_lengths[b]) &&                                           \
      (!(a)->allowed || (a)->allowed[((b) * (a)->nq + (i)) * (a)->nk + (j)]))
+
+/* First key slot at or after `from`, going round, whose index is `index`; PE_NONE when none has it.
+ */
+int64_t pe_slot_of_index(const int64_t *k_index, int64_t nk, int64_t index, int64_t from);
 
 /* Row of an offset in a table that goes from first to last, or PE_NONE where nothing is added. */
 static inline int64_t pe_row_of(const pe_setup *info, int64_t first, int64_t offset)

@@ -27,5 +27,8 @@ void PE_H(pe_parts_release)(PE_H(pe_parts) * parts);
 /* A call with scratch of its own for one worker; the scratch is parts' caller's. */
 PE_H(pe_call) PE_H(pe_parts_call)(const PE_H(pe_parts) * parts, PE_H_REAL *scratch);
 
+/* The call of a hook with scratch of the calling thread. */
+PE_H(pe_call) PE_H(pe_parts_own_call)(const PE_H(pe_parts) * parts);
+
 /* The last step of both ways: `map` with the role of the output, then storage rounding. */
 void PE_H(pe_finish_output)(const PE_H(pe_parts) * parts);
