@@ -32,39 +32,40 @@ rooms_of() {
     esac
 }
 
-# Code without comments; strings stay.
-code_of() {
-    # shellcheck disable=SC2016
-    awk '
-    {
-        line = $0; out = ""; n = length(line); i = 1
-        while (i <= n) {
-            two = substr(line, i, 2); one = substr(line, i, 1)
-            if (comment) { if (two == "*/") { comment = 0; i += 2 } else i++; continue }
-            if (!quote && two == "/*") { comment = 1; i += 2; continue }
-            if (!quote && two == "//") break
-            if (quote && one == "\\") { out = out two; i += 2; continue }
-            if (one == "\"" && !letter) quote = !quote
-            else if (one == "\x27" && !quote) letter = !letter
-            out = out one; i++
-        }
-        print FILENAME ":" FNR ": " out
-    }' "$1"
-}
-
+# All sources are read once: $work/code has their lines without comments, as "FILE:LINE: code" (strings
+# stay), $work/includes a line "FILE NAME" for each #include.
 sources() { find "$@" -name '*.[ch]' 2>/dev/null | sort; }
-includes() { sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*["<]\([^">]*\)[">].*/\1/p' "$1"; }
+# shellcheck disable=SC2016
+sources common experiments variants | xargs awk -v code="$work/code" -v includes="$work/includes" '
+FNR == 1 { comment = 0 }
+{
+    quote = 0; letter = 0; line = $0; out = ""; n = length(line); i = 1
+    while (i <= n) {
+        two = substr(line, i, 2); one = substr(line, i, 1)
+        if (comment) { if (two == "*/") { comment = 0; i += 2 } else i++; continue }
+        if (!quote && !letter && two == "/*") { comment = 1; i += 2; continue }
+        if (!quote && !letter && two == "//") break
+        if ((quote || letter) && one == "\\") { out = out two; i += 2; continue }
+        if (one == "\"" && !letter) quote = !quote
+        else if (one == "\x27" && !quote) letter = !letter
+        out = out one; i++
+    }
+    print FILENAME ":" FNR ": " out > code
+    if (out ~ /^[ \t]*#[ \t]*include[ \t]*["<]/) {
+        split(out, part, /["<>]/)
+        print FILENAME " " part[2] > includes
+    }
+}'
+code_of() { grep "^$1/" "$work/code"; }
+includes_of() { grep "^$1/" "$work/includes"; }
+complain() { sed "s|^|$1: |" >> "$work/bad"; }
 
 # ---- 1. variants ------------------------------------------------------------------------------
-libc='assert ctype errno fenv float inttypes limits math stdarg stdbool stddef stdint stdio string'
-for file in $(sources variants); do
-    for name in $(includes "$file"); do
-        case " $libc " in *" ${name%.h} "*) continue ;; esac
-        [ "$name" = posenc.h ] || say "$file includes $name; a variant sees posenc.h and libc only"
-    done
-    code_of "$file" | grep -nE '\b(malloc|calloc|realloc|free|fopen|printf|puts|system|dlopen)[[:space:]]*\(' |
-        sed "s|^[0-9]*:|variant calls what the host should lend: |" >> "$work/bad"
-done
+libc='assert|ctype|errno|fenv|float|inttypes|limits|math|stdarg|stdbool|stddef|stdint|stdio|string'
+includes_of variants | grep -vE " (($libc)\.h|posenc\.h)\$" |
+    complain "a variant sees posenc.h and libc only"
+code_of variants | grep -E '\b(malloc|calloc|realloc|free|fopen|printf|puts|system|dlopen)[[:space:]]*\(' |
+    complain "variant calls what the host should lend"
 
 # ---- 2, 3. names of variants -------------------------------------------------------------------
 # An id is named in code by its descriptor (pe_variant_ID), by a string that is exactly the id, and
@@ -74,21 +75,18 @@ ids=$(sed -n '/^set(ids/,/)/p' variants/CMakeLists.txt | sed '1d;s/)//;s/#.*//' 
 # "none" is also an ordinary word: as an option value (--plot none) it names no variant.
 named=$(for id in $ids template; do [ "$id" = none ] || echo "$id"; done | paste -sd'|' -)
 all=$(echo $ids template | tr ' ' '|')
-for file in $(sources common experiments); do
-    # pe_instance, pe_variant_... in the plug-in header itself are patterns, not names
-    code_of "$file" | grep -E "pe_variant_($all)\b|\"($named)\"|include[^\"<]*[\"<][^\">]*variants/" |
-        sed 's/^/names a variant: /' >> "$work/bad"
-done
+# pe_instance, pe_variant_... in the plug-in header itself are patterns, not names
+grep -E '^(common|experiments)/' "$work/code" |
+    grep -E "pe_variant_($all)\b|\"($named)\"|include[^\"<]*[\"<][^\">]*variants/" |
+    complain "names a variant"
 names=$(sed -n '/^set(experiments/,/)/p' experiments/CMakeLists.txt | sed '1d;s/)//;s/#.*//' |
     tr -s ' \n' ' ' | sed 's/^ //;s/ $//;s/ /|/g')
-for file in $(sources common); do
-    for name in $(includes "$file"); do
-        target=${name%%/*}
-        case $name in experiments/* | */experiments/*) say "$file includes $name" ;; esac
-        [ -d "experiments/$target" ] && [ ! -d "common/$target" ] && say "$file includes $name"
-    done
-    [ -z "$names" ] || code_of "$file" | grep -E "\"($names)\"" |
-        sed 's/^/names an experiment: /' >> "$work/bad"
+[ -n "$names" ] || say "experiments/CMakeLists.txt lists no experiments"
+code_of common | grep -E "\"($names)\"" | complain "names an experiment"
+includes_of common | while read -r file name; do
+    case $name in */*) target=${name%%/*} ;; *) continue ;; esac
+    if [ "$target" = experiments ]; then say "$file includes $name"; fi
+    if [ -d "experiments/$target" ] && [ ! -d "common/$target" ]; then say "$file includes $name"; fi
 done
 
 # ---- rooms --------------------------------------------------------------------------------------
@@ -96,14 +94,12 @@ for folder in common/*/; do
     room=$(basename "$folder")
     allowed=$(rooms_of "$room")
     [ "$allowed" = "?" ] && { say "common/$room is not in the table of this script"; continue; }
-    for file in $(sources "$folder"); do
-        for name in $(includes "$file"); do
-            target=${name%%/*}
-            [ "$target" = "$name" ] && continue   # no folder: a system header or posenc*.h
-            [ -d "common/$target" ] || continue   # <sys/stat.h>, <gsl/...>
-            case " $room base api $allowed " in *" $target "*) continue ;; esac
-            say "$file includes $name; room $room may see:$(printf ' %s' base api $allowed)"
-        done
+    includes_of "common/$room" | while read -r file name; do
+        target=${name%%/*}
+        [ "$target" = "$name" ] && continue   # no folder: a system header or posenc*.h
+        [ -d "common/$target" ] || continue   # <sys/stat.h>, <gsl/...>
+        case " $room base api $allowed " in *" $target "*) continue ;; esac
+        say "$file includes $name; room $room may see:$(printf ' %s' base api $allowed)"
     done
 done
 
@@ -111,19 +107,15 @@ done
 only() { # only PATTERN WHAT ROOM...
     pattern=$1 what=$2
     shift 2
-    for file in $(sources common experiments variants); do
-        for room in "$@"; do
-            case $file in "$room"/*) continue 2 ;; esac
-        done
-        includes "$file" | grep -qE "$pattern" && say "$file uses $what; only $* may"
-    done
+    rooms=$(echo "$*" | tr ' ' '|')
+    grep -E " ($pattern)" "$work/includes" | grep -vE "^($rooms)/" | complain "uses $what; only $* may"
 }
-only '^gsl/' GSL common/analysis
-only '^jansson' jansson common/io common/report common/cli experiments/posenc
-only '^(cblas|openblas|lapacke)' BLAS common/core
-only '^dlfcn' dlopen common/registry
-only '^mpfr' MPFR tests
-only '^(omp)\.h' OpenMP common/core common/numbers common/model common/cli experiments/posenc experiments/bench
+only 'gsl/' GSL common/analysis
+only 'jansson' jansson common/io common/report common/cli experiments/posenc
+only '(cblas|openblas|lapacke)' BLAS common/core
+only 'dlfcn' dlopen common/registry
+only 'mpfr' MPFR tests
+only '(omp)\.h' OpenMP common/core common/numbers common/model common/cli experiments/posenc experiments/bench
 
 if [ -s "$work/bad" ]; then
     cat "$work/bad"
