@@ -27,7 +27,7 @@ rooms_of() {
     plot) echo io ;;
     report) echo plot io ;;
     cli) echo io registry conformance core numbers ;;
-    model) echo core numbers io ;;
+    model) echo core kernels numbers io ;;
     *) echo "?" ;;
     esac
 }
