@@ -22,6 +22,25 @@ build_and_test() { # folder, ctest options, then cmake options
     ctest --test-dir "$folder" --output-on-failure -j "$jobs" --output-junit junit.xml $ctest_options
 }
 
+# Every reader under libFuzzer for POSENC_FUZZ_SECONDS (60); what it finds stays in build/fuzz/NAME.
+fuzz_all() {
+    command -v clang >/dev/null || { posenc_say "no clang here: skipped"; return 0; }
+    posenc_say "== build/fuzz"
+    cmake -S . -B build/fuzz -DPOSENC_WERROR=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 \
+        -DCMAKE_C_COMPILER=clang -DPOSENC_FUZZ=ON -DPOSENC_SANITIZE=address,undefined \
+        >build/log 2>&1 || { cat build/log >&2; exit 1; }
+    cmake --build build/fuzz -j "$jobs" --target fuzzers >build/log 2>&1 || { tail -n 40 build/log >&2; exit 1; }
+    for seeds in tests/fuzz/seeds/*/; do
+        name=$(basename "$seeds")
+        mkdir -p "build/fuzz/$name"
+        posenc_say "== fuzz $name"
+        "build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="${POSENC_FUZZ_SECONDS:-60}" \
+            -artifact_prefix="build/fuzz/$name/" "build/fuzz/$name" "$seeds" >build/fuzz/log 2>&1 ||
+            { tail -n 60 build/fuzz/log >&2; exit 1; }
+        tail -n 1 build/fuzz/log >&2
+    done
+}
+
 run_mode() {
     ctest_options=""
     case $1 in
@@ -39,6 +58,7 @@ run_mode() {
     coverage)
         build_and_test coverage -DCMAKE_BUILD_TYPE=Debug -DPOSENC_COVERAGE=ON
         ;;
+    fuzz) fuzz_all ;;
     format)
         command -v clang-format >/dev/null || { posenc_say "no clang-format here: skipped"; return 0; }
         posenc_say "== format"
@@ -48,7 +68,7 @@ run_mode() {
         for mode in format test clang asan-ubsan; do run_mode $mode; done
         ;;
     *)
-        posenc_say "unknown mode $1: test, asan-ubsan, clang, coverage, format or all"
+        posenc_say "unknown mode $1: test, asan-ubsan, clang, fuzz, coverage, format or all"
         exit 2
         ;;
     esac
