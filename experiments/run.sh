@@ -27,6 +27,8 @@ mkdir -p build
 }
 posenc_say "== run all experiments (two to five minutes on two cores)"
 status=0
+# Threads that sleep while they wait: on a machine that does other work, too, half the time.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 "$build/posenc" run all --out "$out" "$@" >build/run.log || status=$?
 case $status in
 0) ;;

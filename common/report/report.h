@@ -12,7 +12,8 @@ enum {
     PE_REPORT_PNG = 1 << 3,      /* FIGURE.gp, FIGURE.png */
     PE_REPORT_NOTEBOOK = 1 << 4, /* ID.ipynb, with the PNG pictures in it */
     PE_REPORT_PAGE = 1 << 5,     /* ID.html, with the SVG pictures in it */
-    PE_REPORT_ALL = (1 << 6) - 1
+    PE_REPORT_ALL = (1 << 6) - 1,
+    PE_REPORT_UNDRAWN = 1 << 6 /* draw nothing: notebook and page say what a picture would show */
 };
 
 enum {
@@ -23,8 +24,8 @@ enum {
  * comes last, with the SHA-256 of each file and "complete": true. Without gnuplot, or when a
  * picture fails, all the rest is still written (pages then say which picture is missing), run.json
  * says "pictures": false, and the return is PE_TOOL. PE_USAGE, PE_MEMORY  the result is not sound
- * (pe_result_check): nothing is written PE_WRITE             no run.json is written; the files of
- * an earlier run that were not yet replaced are what they were */
+ * (pe_result_check): nothing is written PE_WRITE             there is no run.json, also none of an
+ * earlier run; the files of that run that were not yet replaced are what they were */
 pe_status pe_report_save(const pe_result *result, const char *folder, unsigned formats,
                          pe_error *err);
 

@@ -9,11 +9,13 @@
 #include "io/input.h"
 #include "io/output.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { FILE_NAME = 128 };
 
@@ -288,7 +290,9 @@ static pe_status make_run(const run_folder *run, pe_buffer *out)
     pe_put_text(&m, root, "blas", r->blas);
     pe_put_text(&m, root, "compiler", r->compiler);
     pe_put(&m, root, "threads", json_integer((json_int_t)r->threads));
-    pe_put(&m, root, "pictures", json_boolean(run->pictures.missing.status == PE_OK));
+    pe_put(
+        &m, root, "pictures",
+        json_boolean(run->pictures.missing.status == PE_OK && !(run->formats & PE_REPORT_UNDRAWN)));
     pe_put(&m, root, "passed", json_integer((json_int_t)pe_result_count(r, PE_VERDICT_PASS)));
     pe_put(&m, root, "failed", json_integer((json_int_t)pe_result_count(r, PE_VERDICT_FAIL)));
     pe_put(&m, root, "files", files);
@@ -314,13 +318,27 @@ static pe_status write_run(run_folder *run)
 
 static unsigned pictures_for(unsigned formats)
 {
+    if (formats & PE_REPORT_UNDRAWN)
+        return 0;
     return (formats & (PE_REPORT_SVG | PE_REPORT_PAGE) ? 1u << PE_SVG : 0) |
            (formats & (PE_REPORT_PNG | PE_REPORT_NOTEBOOK) ? 1u << PE_PNG : 0);
+}
+
+/* From here on the run.json of an earlier run would vouch for files that are no longer its own. */
+static pe_status forget_earlier_run(const run_folder *run)
+{
+    char path[PATH_MAX];
+    pe_status status = path_of(run, "run.json", path);
+    if (status == PE_OK && unlink(path) != 0 && errno != ENOENT)
+        status = pe_fail(run->err, PE_WRITE, "%s: cannot replace: %s", path, strerror(errno));
+    return status;
 }
 
 static pe_status write_all(run_folder *run)
 {
     pe_status status = pe_output_folder(run->path, run->err);
+    if (status == PE_OK)
+        status = forget_earlier_run(run);
     if (status == PE_OK)
         status = write_blocks(run);
     if (status == PE_OK)

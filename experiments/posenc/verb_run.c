@@ -9,8 +9,10 @@
 #include "cli/signals.h"
 #include "cli/version.h"
 #include "core/lent.h"
+#include "io/lock.h"
 #include "io/output.h"
 #include "lab/lab.h"
+#include "plot/gnuplot.h"
 #include "registry/registry.h"
 #include "report/report.h"
 
@@ -21,7 +23,9 @@ static const pe_cli_option options[] = {
     {"out", 'o', PE_CLI_TEXT, "DIR", "notebooks_out", 0, 0, false,
      "folder that gets one folder per experiment and an index"},
     {"plot", 0, PE_CLI_CHOICE, "all|svg|png|ascii|none", "all", 0, 0, false,
-     "pictures to make; all is SVG and PNG, ascii draws on the terminal"},
+     "pictures to make; all is SVG and PNG, ascii draws on the terminal, none needs no gnuplot"},
+    {"plot-timeout", 0, PE_CLI_REAL, "SECONDS", "30", 0.1, 3600, false,
+     "when a picture takes longer, gnuplot is stopped"},
     {"png-width", 0, PE_CLI_INT, "W", "1920", 320, 3840, false,
      "width of PNG pictures, in pixels; the height is 9/16 of it"},
     {"length", 'L', PE_CLI_INT, "T", "128", 8, 4096, false, "tokens in a sequence"},
@@ -136,6 +140,12 @@ static void write_command(const pe_cli *cli, const char *id, char *text, size_t 
     const char *variant;
     for (int at = 0; (variant = pe_cli_each(cli, "variant", at)) != NULL; at++)
         used = append(text, room, used, " --variant %s", variant);
+    static const char *const loading[] = {"plugin", "variant-path"};
+    for (size_t i = 0; i < sizeof loading / sizeof loading[0]; i++)
+        for (int at = 0; (variant = pe_cli_each(cli, loading[i], at)) != NULL; at++) {
+            used = append(text, room, used, " --%s", loading[i]);
+            used = append(text, room, used, " %s", variant);
+        }
     if (pe_cli_text(cli, "text"))
         used = append(text, room, used, " --text %s", pe_cli_text(cli, "text"));
     if (pe_cli_flag(cli, "quick"))
@@ -206,7 +216,7 @@ static unsigned formats_of(const pe_cli *cli)
     case PLOT_PNG:
         return data | pages | PE_REPORT_PNG;
     default:
-        return data | pages;
+        return data | pages | PE_REPORT_UNDRAWN;
     }
 }
 
@@ -225,11 +235,24 @@ static pe_status print_result(const pe_cli *cli, const pe_result *result, pe_err
     return status;
 }
 
+/* What a run that was killed or lost its power left half-written in this folder goes. */
+static void say_leftovers(const pe_cli *cli, const char *folder)
+{
+    size_t removed = 0;
+    if (access(folder, F_OK) == 0 && pe_output_remove_leftovers(folder, &removed, NULL) == PE_OK &&
+        removed > 0 && !pe_cli_flag(cli, "quiet"))
+        fprintf(
+            stderr,
+            "posenc run: %s: an earlier run ended in the middle; %zu temporary file%s removed\n",
+            folder, removed, removed == 1 ? "" : "s");
+}
+
 static pe_status run_one(const pe_cli *cli, pe_lab *lab, const pe_experiment *experiment,
                          pe_error *err)
 {
     char folder[4096];
     snprintf(folder, sizeof folder, "%s/%s", pe_cli_text(cli, "out"), experiment->id);
+    say_leftovers(cli, folder);
     pe_result *result = pe_result_new(experiment->id, experiment->title, experiment->question, err);
     if (!result)
         return err->status;
@@ -279,6 +302,13 @@ static pe_status run_all(const pe_cli *cli, pe_lab *lab, const pe_experiment *co
     return first;
 }
 
+/* Can be written, and nobody else writes there: found out before the work, not after it. */
+static pe_status hold_folder(const char *folder, pe_folder_lock *lock, pe_error *err)
+{
+    pe_status status = pe_output_folder(folder, err);
+    return status == PE_OK ? pe_folder_lock_take(folder, lock, err) : status;
+}
+
 static pe_status run_verb(const pe_cli *cli, pe_error *err)
 {
     const pe_experiment *list[64];
@@ -295,11 +325,13 @@ static pe_status run_verb(const pe_cli *cli, pe_error *err)
         count++;
     }
     pe_analysis_start();
+    pe_gnuplot_set_deadline(pe_cli_real(cli, "plot-timeout"));
     pe_figure_set_png_width((int)pe_cli_int(cli, "png-width"));
     chosen variants = {0};
     pe_status status = read_variants(cli, &variants, err);
+    pe_folder_lock lock = {0};
     if (status == PE_OK && !pe_cli_flag(cli, "dry-run"))
-        status = pe_output_folder(pe_cli_text(cli, "out"), err); /* before the work, not after it */
+        status = hold_folder(pe_cli_text(cli, "out"), &lock, err);
     pe_lab lab = {0};
     const pe_lab_size size = size_of(cli);
     if (status == PE_OK)
@@ -314,6 +346,7 @@ static pe_status run_verb(const pe_cli *cli, pe_error *err)
         status = run_all(cli, &lab, list, count, err);
     }
     pe_lab_close(&lab);
+    pe_folder_unlock(&lock);
     release_chosen(&variants);
     return status;
 }

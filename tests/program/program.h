@@ -1,5 +1,5 @@
 /* Running the real program through a shell, and looking at all that comes back. Commands run in the
- * test's own folder with $P, the program, and $G, the golden cases. */
+ * test's own folder with $P, the program, $G, the golden cases, and $A, the plug-in headers. */
 #ifndef TEST_PROGRAM_H
 #define TEST_PROGRAM_H
 
@@ -38,6 +38,7 @@ static inline void enter_test_folder(void)
     setenv("P", POSENC_BINARY_DIR "/posenc", 1);
     setenv("G", POSENC_SOURCE_DIR "/tests/golden", 1);
     setenv("M", POSENC_BINARY_DIR "/modules", 1);
+    setenv("A", POSENC_SOURCE_DIR "/common/api", 1);
     setenv("LC_ALL", "C", 1);
     unsetenv("POSENC_VARIANT_PATH");
 }
