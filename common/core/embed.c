@@ -96,8 +96,8 @@ pe_status PE(pe_embed)(const PE(pe_embedding) * e, pe_error *err)
         status = PE(fill_codes)(e, &codes, err);
     if (status == PE_OK)
 #pragma omp parallel for collapse(2)
-        for (int64_t b = 0; b < e->batch; b++)
-            for (int64_t piece = 0; piece < pieces; piece++) {
+        for (int64_t piece = 0; piece < pieces; piece++) /* its codes stay in the nearest caches */
+            for (int64_t b = 0; b < e->batch; b++) {
                 const int64_t from = piece * TOKENS;
                 const int64_t to = e->n - from < TOKENS ? e->n : from + TOKENS;
                 const pe_real *own = codes && e->coord_per_batch ? codes + b * e->n * wide : codes;

@@ -2,7 +2,7 @@
  * VECTOR, vector and load, store, stream_store, times, plus, spread set. Private to this room. */
 #include <string.h>
 
-enum { AHEAD = 2, LINES = 16 }; /* rows fetched ahead, and how many cache lines of each */
+enum { AHEAD = 2, LINES = 48 }; /* rows fetched ahead, and how many cache lines of each */
 
 HERE_INLINE void fetch(const float *row, int n)
 {

@@ -7,21 +7,8 @@
 
 #include <time.h>
 
-enum { TRIALS = 3 };
-
-const char *const pe_against_standard[] = {"embed:50257:768:32:1024",
-                                           "gram:5000:512",
-                                           "plain:512",
-                                           "plain:2048",
-                                           "shaw_good:128:16",
-                                           "shaw_good:512:16",
-                                           "shaw_good:2048:16",
-                                           "shaw_good:512:511",
-                                           "shaw_good:2048:2047",
-                                           "txl_good:512:512",
-                                           "txl_good:2048:2048",
-                                           "txl:2048:2048",
-                                           NULL};
+enum { TRIALS = 3, FEWEST = 3 };
+static const double long_trial = 1; /* seconds: after one as long there is no other */
 
 /* Threads of both sides spin for some milliseconds before they sleep, and would take the other's
  * processors. */
@@ -31,11 +18,12 @@ static void let_settle(void)
     nanosleep(&pause, NULL);
 }
 
-static pe_status median_of(const double *x, int64_t n, double *median, pe_error *err)
+static pe_status median_of(const double *x, int64_t n, double *median, double *least, pe_error *err)
 {
     pe_summary summary;
     pe_status status = pe_summarise(x, (size_t)n, &summary, err);
     *median = status == PE_OK ? summary.median : 0;
+    *least = status == PE_OK ? summary.min : 0;
     return status;
 }
 
@@ -43,12 +31,14 @@ static pe_status try_setting(const pe_against_job *job, const pe_peer_setting *s
                              double *median, pe_error *err)
 {
     pe_peer peer;
-    double times[TRIALS];
+    double times[TRIALS], least;
+    int count = 0;
     pe_status status = pe_peer_start(job->python, job->workload, setting, job->threads, &peer, err);
-    for (int i = 0; status == PE_OK && i < TRIALS; i++)
-        status = pe_peer_run(&peer, &times[i], err);
+    do
+        status = status == PE_OK ? pe_peer_run(&peer, &times[count++], err) : status;
+    while (status == PE_OK && count < TRIALS && times[count - 1] < long_trial);
     pe_peer_stop(&peer);
-    return status == PE_OK ? median_of(times, TRIALS, median, err) : status;
+    return status == PE_OK ? median_of(times, count, median, &least, err) : status;
 }
 
 static pe_status find_best(const pe_against_job *job, const pe_peer_setting **best, pe_error *err)
@@ -70,10 +60,14 @@ static pe_status find_best(const pe_against_job *job, const pe_peer_setting **be
 }
 
 static pe_status take_turns(const pe_against_job *job, pe_workload *w, pe_peer *peer, double *times,
-                            pe_error *err)
+                            int64_t *count, pe_error *err)
 {
+    const double start = pe_bench_seconds();
     pe_status status = PE_OK;
-    for (int64_t i = 0; status == PE_OK && i < job->reps; i++) {
+    for (*count = 0; status == PE_OK && *count < job->reps; (*count)++) {
+        const int64_t i = *count;
+        if (i >= FEWEST && pe_bench_seconds() - start > job->seconds)
+            break;
         let_settle();
         const double begin = pe_bench_seconds();
         status = w->run(w, NULL, err);
@@ -91,6 +85,7 @@ static pe_status compare(const pe_against_job *job, pe_workload *w, const pe_pee
                          pe_against *result, pe_error *err)
 {
     pe_peer peer = {.process = -1};
+    int64_t count = 0;
     double sum, *times = pe_allocate(2 * (size_t)job->reps, sizeof *times, "times", err);
     pe_status status = times ? PE_OK : PE_MEMORY;
     pe_bench_reset_peak();
@@ -100,15 +95,15 @@ static pe_status compare(const pe_against_job *job, pe_workload *w, const pe_pee
     if (status == PE_OK)
         status = pe_peer_start(job->python, job->workload, best, job->threads, &peer, err);
     if (status == PE_OK)
-        status = take_turns(job, w, &peer, times, err);
+        status = take_turns(job, w, &peer, times, &count, err);
     result->ours_mb = pe_bench_status_mb("VmHWM") - base;
     result->peer_mb = peer.peak_mb - peer.base_mb;
     result->setting = best->name;
     pe_peer_stop(&peer);
     if (status == PE_OK)
-        status = median_of(times, job->reps, &result->ours, err);
+        status = median_of(times, count, &result->ours, &result->ours_least, err);
     if (status == PE_OK)
-        status = median_of(times + job->reps, job->reps, &result->peer, err);
+        status = median_of(times + job->reps, count, &result->peer, &result->peer_least, err);
     pe_release(times);
     return status;
 }

@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 typedef struct pe_against {
-    double ours, peer;       /* medians in seconds */
+    double ours, peer; /* medians in seconds */
+    double ours_least, peer_least;
     double ours_mb, peer_mb; /* memory on top of inputs and outputs of a first run, at most */
     const char *setting;     /* under which the peer was fastest; static text */
 } pe_against;
@@ -17,16 +18,14 @@ typedef struct pe_against_job {
     const char *workload, *python;
     int threads;
     int64_t reps, seed;
+    double seconds; /* stop taking turns after this long, but not before the third */
     pe_status (*check)(pe_error *err); /* PE_INTERRUPTED after SIGINT */
 } pe_against_job;
 
-/* First the peer alone, three times under each of pe_peer_settings; then, under the best of them,
- * ours and the peer in turn, `reps` times.
+/* First the peer alone, three times (once when that takes more than a second) under each of
+ * pe_peer_settings; then, under the best of them, ours and the peer in turn, up to `reps` times.
  *   PE_USAGE    no such workload
  *   PE_TOOL     no Python with torch and NumPy, or a peer without this workload */
 pe_status pe_against_run(const pe_against_job *job, pe_against *result, pe_error *err);
-
-/* The workloads with a peer that a comparison without names takes; NULL after the last. */
-extern const char *const pe_against_standard[];
 
 #endif

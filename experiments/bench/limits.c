@@ -38,6 +38,7 @@ static pe_status make_stream(pe_workload *w, bool copies, pe_error *err)
     for (int64_t r = 0; copies && r < rows; r++)
         ids[r] = r;
     w->argument[1] = rows;
+    w->bytes = (double)rows * ROW * (double)sizeof(float);
     w->run = run_stream;
     return PE_OK;
 }
@@ -74,6 +75,7 @@ static pe_status make_product(pe_workload *w, pe_error *err)
         a[i] = (float)(i % 13) - 6;
     for (size_t i = 0; i < K * N; i++)
         b[i] = (float)(i % 17) - 8;
+    w->operations = 2.0 * (double)M * (double)N * (double)K;
     w->run = run_product;
     return PE_OK;
 }

@@ -1,18 +1,16 @@
-#include "bench/workload.h"
-#include "bench/limits.h"
-#include "analysis/gram_profile.h"
+#include "bench/workload_make.h"
+
 #include "base/memory.h"
 #include "base/names.h"
-#include "core/embed.h"
+#include "bench/limits.h"
 #include "core/stream.h"
+#include "numbers/table.h"
 #include "registry/registry.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 extern const char pe_bench_workloads[];
-
-enum { BATCH = 4, HEADS = 8, HEAD_DIM = 64 }; /* of the peers' attention workloads */
 
 const char *pe_workload_list(void)
 {
@@ -22,22 +20,22 @@ const char *pe_workload_list(void)
 void pe_workload_release(pe_workload *w)
 {
     pe_instance_release(w->instance);
+    pe_table_release(w->table);
     for (size_t i = 0; i < sizeof w->block / sizeof w->block[0]; i++)
         pe_release(w->block[i]);
     *w = (pe_workload){0};
 }
 
-/* ---- buffers ------------------------------------------------------------------------------------
- */
+/* ---- buffers ---- */
 
-static void *add_block(pe_workload *w, int slot, size_t count, size_t size, pe_error *err)
+void *pe_workload_block(pe_workload *w, int slot, size_t count, size_t size, pe_error *err)
 {
     return w->block[slot] = pe_allocate(count, size, "benchmark buffer", err);
 }
 
-static float *add_normals(pe_workload *w, int slot, size_t count, uint64_t seed, pe_error *err)
+float *pe_workload_normals(pe_workload *w, int slot, size_t count, uint64_t seed, pe_error *err)
 {
-    float *x = add_block(w, slot, count, sizeof *x, err);
+    float *x = pe_workload_block(w, slot, count, sizeof *x, err);
     pe_core_stream stream;
     pe_core_stream_start(&stream, seed, "benchmark", (uint64_t)slot);
     for (size_t i = 0; x && i < count; i++)
@@ -45,7 +43,7 @@ static float *add_normals(pe_workload *w, int slot, size_t count, uint64_t seed,
     return x;
 }
 
-static double sum_of(const float *x, size_t count)
+double pe_workload_sum(const float *x, size_t count)
 {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
@@ -53,153 +51,7 @@ static double sum_of(const float *x, size_t count)
     return sum;
 }
 
-/* ---- attention
- * ------------------------------------------------------------------------------------ */
-
-enum { Q, K, V, OUT, Q_INDEX, K_INDEX, Q_COORD, K_COORD };
-
-static pe_status run_attention(pe_workload *w, double *checksum, pe_error *err)
-{
-    const int64_t L = w->argument[0], M = w->argument[2];
-    const pe_attention_f32 a = {.instance = w->instance,
-                                .batch = BATCH,
-                                .nq = L,
-                                .nk = L + M,
-                                .q_index = w->block[Q_INDEX],
-                                .k_index = w->block[K_INDEX],
-                                .q_coord = w->block[Q_COORD],
-                                .k_coord = w->block[K_COORD],
-                                .causal = w->argument[3] != 0,
-                                .q = w->block[Q],
-                                .k = w->block[K],
-                                .v = w->block[V],
-                                .out = w->block[OUT]};
-    pe_status status = pe_attend_tiled_f32(&a, err);
-    if (checksum)
-        *checksum = sum_of(a.out, (size_t)(BATCH * HEADS * L * HEAD_DIM));
-    return status;
-}
-
-static pe_status make_attention(pe_workload *w, int64_t M, bool causal, uint64_t seed,
-                                pe_error *err)
-{
-    const int64_t L = w->argument[0], nk = L + M;
-    const size_t queries = (size_t)(BATCH * HEADS * L * HEAD_DIM);
-    const size_t keys = (size_t)(BATCH * HEADS * nk * HEAD_DIM);
-    w->argument[2] = M;
-    w->argument[3] = causal;
-    w->run = run_attention;
-    int64_t *qi = add_block(w, Q_INDEX, (size_t)L, sizeof *qi, err);
-    int64_t *kj = add_block(w, K_INDEX, (size_t)nk, sizeof *kj, err);
-    double *qx = add_block(w, Q_COORD, (size_t)L, sizeof *qx, err);
-    double *kx = add_block(w, K_COORD, (size_t)nk, sizeof *kx, err);
-    if (!qi || !kj || !qx || !kx || !add_normals(w, Q, queries, seed, err) ||
-        !add_normals(w, K, keys, seed, err) || !add_normals(w, V, keys, seed, err) ||
-        !add_block(w, OUT, queries, sizeof(float), err))
-        return PE_MEMORY;
-    for (int64_t j = 0; j < nk; j++)
-        kx[j] = (double)(kj[j] = j);
-    for (int64_t i = 0; i < L; i++)
-        qx[i] = (double)(qi[i] = M + i);
-    return PE_OK;
-}
-
-/* ---- tables, embedding, Gram statistics
- * ------------------------------------------------------------- */
-
-enum { COORD, ROWS, IDS, TABLE, GRAM };
-
-static pe_status run_table(pe_workload *w, double *checksum, pe_error *err)
-{
-    const size_t count = (size_t)(w->argument[0] * w->argument[1]);
-    pe_status status = pe_instance_code_rows(w->instance, PE_FLOAT, w->argument[0], w->block[COORD],
-                                             w->block[ROWS], err);
-    if (checksum)
-        *checksum = sum_of(w->block[ROWS], count);
-    return status;
-}
-
-static pe_status make_table(pe_workload *w, pe_error *err)
-{
-    const size_t n = (size_t)w->argument[0];
-    double *coord = add_block(w, COORD, n, sizeof *coord, err);
-    if (!coord || !add_block(w, ROWS, n * (size_t)w->argument[1], sizeof(float), err))
-        return PE_MEMORY;
-    for (size_t t = 0; t < n; t++)
-        coord[t] = (double)t;
-    w->run = run_table;
-    return PE_OK;
-}
-
-static pe_status run_embed(pe_workload *w, double *checksum, pe_error *err)
-{
-    const pe_embedding_f32 e = {.instance = w->instance,
-                                .batch = (int)w->argument[2],
-                                .n = w->argument[3],
-                                .ids = w->block[IDS],
-                                .table = w->block[TABLE],
-                                .vocabulary = w->argument[0],
-                                .padding_id = -1,
-                                .coord = w->block[COORD],
-                                .scale_sqrt_d = true,
-                                .out = w->block[ROWS]};
-    pe_status status = pe_embed_f32(&e, err);
-    if (checksum)
-        *checksum = sum_of(e.out, (size_t)(w->argument[2] * w->argument[3] * w->argument[1]));
-    return status;
-}
-
-static pe_status make_embed(pe_workload *w, uint64_t seed, pe_error *err)
-{
-    const size_t vocabulary = (size_t)w->argument[0], d = (size_t)w->argument[1];
-    const size_t length = (size_t)w->argument[3], tokens = (size_t)w->argument[2] * length;
-    float *table = add_block(w, TABLE, vocabulary * d, sizeof *table, err);
-    int64_t *ids = add_block(w, IDS, tokens, sizeof *ids, err);
-    double *coord = add_block(w, COORD, length, sizeof *coord, err);
-    if (!table || !ids || !coord || !add_block(w, ROWS, tokens * d, sizeof(float), err))
-        return PE_MEMORY;
-    pe_core_stream stream;
-    pe_core_stream_start(&stream, seed, "benchmark", TABLE);
-    for (size_t i = 0; i < vocabulary * d; i++)
-        table[i] = (float)pe_core_uniform(&stream);
-    for (size_t t = 0; t < tokens; t++)
-        ids[t] = (int64_t)(pe_core_uniform(&stream) * (double)vocabulary);
-    for (size_t t = 0; t < length; t++)
-        coord[t] = (double)t;
-    w->run = run_embed;
-    return PE_OK;
-}
-
-/* The mean of P P^T by distance, as the peers compute it, and the second moment. */
-static pe_status run_gram(pe_workload *w, double *checksum, pe_error *err)
-{
-    const size_t T = (size_t)w->argument[0];
-    double *mean = w->block[GRAM];
-    pe_status status =
-        pe_gram_profile(w->block[ROWS], T, (size_t)w->argument[1], mean, mean + T, err);
-    double sum = 0;
-    for (size_t k = 0; k < T; k++)
-        sum += mean[k];
-    if (checksum)
-        *checksum = sum;
-    return status;
-}
-
-static pe_status make_gram(pe_workload *w, pe_error *err)
-{
-    const size_t T = (size_t)w->argument[0], d = (size_t)w->argument[1];
-    double *coord = add_block(w, COORD, T, sizeof *coord, err);
-    float *rows = add_block(w, ROWS, T * d, sizeof *rows, err);
-    if (!coord || !rows || !add_block(w, GRAM, 2 * T, sizeof(double), err))
-        return PE_MEMORY;
-    for (size_t t = 0; t < T; t++)
-        coord[t] = (double)t;
-    w->run = run_gram;
-    return pe_instance_code_rows(w->instance, PE_FLOAT, (int64_t)T, coord, rows, err);
-}
-
-/* ---- from a name to a workload
- * ----------------------------------------------------------------------- */
+/* ---- from a name to a workload ---- */
 
 enum { FIELD = 64, MOST = 32 };
 typedef struct line {
@@ -259,10 +111,17 @@ static pe_status read_arguments(const char *text, const line *l, int64_t *argume
                    l->name, l->arguments);
 }
 
+static bool is_kind(const line *l, const char *kind)
+{
+    return strcmp(l->kind, kind) == 0;
+}
+
 static pe_dims dims_of(const line *l, const int64_t *argument)
 {
-    if (strcmp(l->kind, "attention") == 0 || strcmp(l->kind, "memory") == 0)
-        return (pe_dims){.heads = HEADS, .head_dim = HEAD_DIM, .max_len = argument[0]};
+    if (is_kind(l, "attention") || is_kind(l, "memory") || is_kind(l, "heads"))
+        return (pe_dims){.heads = PE_BENCH_HEADS,
+                         .head_dim = is_kind(l, "heads") ? (int)argument[1] : PE_BENCH_HEAD_DIM,
+                         .max_len = argument[0]};
     return (pe_dims){.heads = 1, .head_dim = (int)argument[1], .max_len = argument[0]};
 }
 
@@ -306,33 +165,39 @@ static pe_status make_with_variant(const char *text, const line *l, uint64_t see
     status = pe_instance_create(variant, &dims, &setting, settings, seed, &w->instance, err);
     if (status != PE_OK)
         return status;
-    if (strcmp(l->kind, "table") == 0)
-        return make_table(w, err);
-    if (strcmp(l->kind, "embed") == 0)
-        return make_embed(w, seed, err);
-    if (strcmp(l->kind, "gram") == 0)
-        return make_gram(w, err);
-    const bool memory = strcmp(l->kind, "memory") == 0;
-    return make_attention(w, memory ? w->argument[1] : 0, memory, seed, err);
+    if (is_kind(l, "codes"))
+        return pe_workload_codes(w, err);
+    if (is_kind(l, "embed"))
+        return pe_workload_embed(w, seed, err);
+    if (is_kind(l, "gram"))
+        return pe_workload_gram(w, err);
+    const bool memory = is_kind(l, "memory");
+    return pe_workload_attention(w, memory ? w->argument[1] : 0, memory, seed, err);
+}
+
+/* The kinds without a variant first. */
+static pe_status make(const char *text, const line *l, uint64_t seed, pe_workload *w, pe_error *err)
+{
+    static const char *const limits[] = {"write", "copy", "product"}; /* as in pe_limit */
+    for (int i = 0; i < 3; i++)
+        if (is_kind(l, limits[i]))
+            return pe_limit_make((pe_limit)i, w, err);
+    if (is_kind(l, "table") || is_kind(l, "fresh"))
+        return pe_workload_table(w, is_kind(l, "fresh"), err);
+    return make_with_variant(text, l, seed, w, err);
 }
 
 pe_status pe_workload_make(const char *text, uint64_t seed, pe_workload *w, pe_error *err)
 {
-    static const char *const limits[] = {"write", "copy", "product"}; /* as in pe_limit */
     line lines[MOST];
     const size_t count = read_lines(lines);
     const line *l = NULL;
-    int limit = 0;
     *w = (pe_workload){0};
     pe_status status = find_line(text, lines, count, &l, err);
     if (status == PE_OK)
         status = read_arguments(text, l, w->argument, err);
-    if (status != PE_OK)
-        return status;
-    while (limit < 3 && strcmp(l->kind, limits[limit]) != 0)
-        limit++;
-    status = limit < 3 ? pe_limit_make((pe_limit)limit, w, err)
-                       : make_with_variant(text, l, seed, w, err);
+    if (status == PE_OK)
+        status = make(text, l, seed, w, err);
     if (status != PE_OK)
         pe_workload_release(w);
     return status;

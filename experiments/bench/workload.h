@@ -6,7 +6,9 @@
 
 typedef struct pe_workload {
     pe_instance *instance;
+    struct pe_table *table;
     int64_t argument[4];
+    double bytes, operations; /* written; additions and multiplications. 0: not what counts */
     /* Do the work once, into buffers that exist already; with a checksum, sum up what came out. */
     pe_status (*run)(struct pe_workload *w, double *checksum, pe_error *err);
     void *block[12]; /* owned buffers, by kind */

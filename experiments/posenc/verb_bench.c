@@ -1,6 +1,8 @@
 /* posenc bench: workloads under the names of the peers' script, with the same JSON members. */
 #include "verbs.h"
 
+#include "bench_goals.h"
+
 #include "analysis/start.h"
 #include "analysis/summary.h"
 #include "base/memory.h"
@@ -21,8 +23,15 @@ static const pe_cli_option options[] = {
     {"max-seconds", 0, PE_CLI_REAL, "S", "20", 0.1, 3600, false,
      "stop repeating after this long, but not before the third time"},
     {"against-torch", 0, PE_CLI_FLAG, NULL, NULL, 0, 0, false,
-     "run the peers in PyTorch and NumPy, too, in turn with ours; without names, those with a "
-     "goal"},
+     "run the peers in PyTorch and NumPy, too, in turn with ours; without names, every goal: the "
+     "machine's limits, our ratios to them, and all peers"},
+    {"ratios", 0, PE_CLI_FLAG, NULL, NULL, 0, 0, false,
+     "the goals without peers: limits of the machine and ratios among our own workloads; with "
+     "names, the goals whose workload begins with one"},
+    {"slack", 0, PE_CLI_REAL, "F", "1", 1, 100, false,
+     "loosen goals by this factor, and let the fastest runs meet them, too"},
+    {"out", 'o', PE_CLI_TEXT, "DIR", NULL, 0, 0, false,
+     "write the goals as CSV, JSON, notebook, page and figures"},
     {"python", 0, PE_CLI_TEXT, "PROGRAM", "python3", 0, 0, false,
      "the Python that has torch and NumPy"},
     {"list", 0, PE_CLI_FLAG, NULL, NULL, 0, 0, false, "name the workloads and stop"},
@@ -101,6 +110,7 @@ static pe_status add_comparison(const pe_cli *cli, const char *name, json_t *row
                                 .threads = omp_get_max_threads(),
                                 .reps = pe_cli_int(cli, "reps"),
                                 .seed = pe_cli_int(cli, "seed"),
+                                .seconds = pe_cli_real(cli, "max-seconds"),
                                 .check = pe_signals_check};
     pe_status status = pe_against_run(&job, &r, err);
     if (status != PE_OK)
@@ -117,17 +127,13 @@ static pe_status against(const pe_cli *cli, pe_error *err)
 {
     static const char *const columns[] = {"workload", "ours_s",  "peer_s",      "ratio",
                                           "ours_mb",  "peer_mb", "peer_setting"};
-    const bool all = cli->word_count == 0;
-    const char *const *names = all ? pe_against_standard : cli->words;
-    int count = all ? 0 : cli->word_count;
-    while (all && names[count])
-        count++;
+    const int count = cli->word_count;
     json_t *rows = json_array();
     pe_status status = PE_OK;
     pe_progress progress;
     pe_progress_begin(&progress, cli, "comparing with the peers", (size_t)count);
     for (int i = 0; status == PE_OK && i < count; i++) {
-        status = add_comparison(cli, names[i], rows, err);
+        status = add_comparison(cli, cli->words[i], rows, err);
         pe_progress_step(&progress, (size_t)i + 1);
     }
     pe_progress_end(&progress);
@@ -148,12 +154,14 @@ static pe_status bench(const pe_cli *cli, pe_error *err)
                                           "reps",     "threads",  "rss_peak_mb", "rss_delta_mb"};
     if (pe_cli_flag(cli, "list"))
         return pe_print_text(print_list, pe_workload_list(), err);
+    pe_analysis_start();
+    if (pe_cli_flag(cli, "ratios") || (pe_cli_flag(cli, "against-torch") && cli->word_count == 0))
+        return bench_goals(cli, err);
     if (pe_cli_flag(cli, "against-torch"))
         return against(cli, err);
     if (cli->word_count == 0)
         return pe_fail(err, PE_USAGE,
                        "bench wants a workload such as plain:512; --list names them");
-    pe_analysis_start();
     pe_status status = PE_OK;
     json_t *rows = json_array();
     for (int i = 0; status == PE_OK && i < cli->word_count; i++)
@@ -172,12 +180,16 @@ const pe_cli_verb verb_bench = {
         "Medians of wall-clock seconds, float, into buffers that exist already. Compare only what "
         "ran "
         "side by side: --against-torch tries each peer under four settings of its threads and then "
-        "alternates with the fastest. write, copy and sgemm are what the machine can do at most.",
+        "alternates with the fastest. write, copy and sgemm are what the machine can do at most. "
+        "Goals stand in experiments/bench/goals.txt; the exit code is 1 when one is missed.",
     .examples = "posenc bench --list                     # what can be timed\n"
                 "posenc bench plain:512 shaw_good:512:16 # two workloads\n"
                 "posenc bench attention:2048@t5           # any variant, also one of --plugin\n"
                 "posenc bench txl:2048:2048 --threads 2 --json\n"
-                "posenc bench shaw_good:512:16 --against-torch --python /usr/bin/python3",
+                "posenc bench shaw_good:512:16 --against-torch --python /usr/bin/python3\n"
+                "posenc bench --ratios                    # against the machine and ourselves\n"
+                "posenc bench --ratios plain --slack 2    # some of them, with room for noise\n"
+                "posenc bench --against-torch --out bench # every goal, as one table",
     .least = 0,
     .most = 64,
     .groups = {&bench_options, NULL},
