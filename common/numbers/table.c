@@ -193,6 +193,37 @@ static worker *worker_start(const pe_table *t, pe_error *err)
     return NULL;
 }
 
+/* The first row of a superblock turned by a block's angle, as the factors of `step` and `turned`:
+ * sin(a + s) = cos a sin s + sin a cos s, cos(a + s) = cos a cos s - sin a sin s. */
+static void turn_apart(const pe_table *t, const worker *w, const double *restrict turn_sine,
+                       const double *restrict turn_cosine, double *restrict along,
+                       double *restrict across)
+{
+    const int pairs = t->pairs;
+    for (int k = 0; k < pairs; k++) {
+        const double sine = w->sine[k] * turn_cosine[k] + w->cosine[k] * turn_sine[k] + t->planted;
+        const double cosine = w->cosine[k] * turn_cosine[k] - w->sine[k] * turn_sine[k];
+        along[k] = along[pairs + k] = cosine;
+        across[k] = sine;
+        across[pairs + k] = -sine;
+    }
+}
+
+/* An odd width has room for the last cosine in the padding. */
+static void turn_interleaved(const pe_table *t, const worker *w, const double *restrict turn_sine,
+                             const double *restrict turn_cosine, double *restrict along,
+                             double *restrict across)
+{
+    const double planted = t->planted;
+    for (int k = 0; k < t->pairs; k++) {
+        const double sine = w->sine[k] * turn_cosine[k] + w->cosine[k] * turn_sine[k] + planted;
+        const double cosine = w->cosine[k] * turn_cosine[k] - w->sine[k] * turn_sine[k];
+        along[2 * k] = along[2 * k + 1] = cosine;
+        across[2 * k] = sine;
+        across[2 * k + 1] = -sine;
+    }
+}
+
 /* The first row of block `block` of the output, as the factors of `step` and `turned`. */
 static void set_anchor(const job *j, worker *w, int64_t block, double *along, double *across)
 {
@@ -206,18 +237,10 @@ static void set_anchor(const job *j, worker *w, int64_t block, double *along, do
             pe_exact_f64(&t->turns[k], 1, &position, &w->sine[k], &w->cosine[k], 1);
         w->super = super;
     }
-    for (int k = 0; k < t->pairs; k++) {
-        const double sine = w->sine[k] * turn_cosine[k] + w->cosine[k] * turn_sine[k] + t->planted;
-        const double cosine = w->cosine[k] * turn_cosine[k] - w->sine[k] * turn_sine[k];
-        const int at = t->layout == PE_TABLE_CONCAT ? k : 2 * k;
-        const int beside = t->layout == PE_TABLE_CONCAT ? t->pairs + k : 2 * k + 1;
-        along[at] = cosine; /* sin(a + s) = cos a sin s + sin a cos s */
-        across[at] = sine;
-        if (beside < t->width) {
-            along[beside] = cosine; /* cos(a + s) = cos a cos s - sin a sin s */
-            across[beside] = -sine;
-        }
-    }
+    if (t->layout == PE_TABLE_CONCAT)
+        turn_apart(t, w, turn_sine, turn_cosine, along, across);
+    else
+        turn_interleaved(t, w, turn_sine, turn_cosine, along, across);
 }
 
 /* ---- an entry once more, exactly ---- */

@@ -58,6 +58,36 @@ static void limits_and_any_variant_can_be_timed(void)
     PE_CONTAINS(r->out, "\"workload\": \"attention:20@t5\"");
 }
 
+/* What the numbers are is the machine's; that each goal is there, judged and written, is ours. */
+static void goals_are_measured_judged_and_written(void)
+{
+    const outcome *r = run("$P bench --ratios plain:513 write:256 --reps 3 --max-seconds 0.4 "
+                           "--slack 100 --json --out bench_out");
+    CU_ASSERT(r->code == 0 || r->code == 3); /* 3: no gnuplot */
+    PE_CONTAINS(r->out, "\"workload\": \"plain:513\"");
+    PE_CONTAINS(r->out, "\"against\": \"plain:512\"");
+    PE_CONTAINS(r->out, "\"verdict\": \"met\"");
+    r = run("cat bench_out/goals.csv bench_out/result.json");
+    CU_ASSERT_EQUAL(r->code, 0);
+    PE_CONTAINS(r->out, "plain:513,plain:512,");
+    PE_CONTAINS(r->out, "posenc bench --ratios plain:513 write:256");
+    PE_CONTAINS(r->out, "UTC");
+    r = run("$P bench --ratios no_such_workload");
+    CU_ASSERT_EQUAL(r->code, 2);
+    PE_CONTAINS(r->err, "no goal is about no_such_workload");
+}
+
+static void a_missed_goal_is_exit_code_1_and_named(void)
+{
+    make_python();
+    run("sed -i 's/plain:16/plain:512/g; s/time=0.5/time=1e-9/; s/time=1.5/time=1e-9/' python");
+    const outcome *r = run("$P bench --ratios --against-torch plain:512 --python ./python "
+                           "--reps 3 --max-seconds 0.4 --slack 50");
+    CU_ASSERT_EQUAL(r->code, 1);
+    PE_CONTAINS(r->out, "missed");
+    PE_CONTAINS(r->err, "plain:512 against PyTorch");
+}
+
 static void wrong_names_are_refused_with_what_would_be_right(void)
 {
     const outcome *r = run("$P bench attention:20");
@@ -77,4 +107,6 @@ static void wrong_names_are_refused_with_what_would_be_right(void)
 PE_TEST_MAIN("program: bench", PE_TEST(a_peer_runs_under_every_setting_and_then_under_the_fastest),
              PE_TEST(a_python_without_peers_is_named_with_its_last_words),
              PE_TEST(limits_and_any_variant_can_be_timed),
+             PE_TEST(goals_are_measured_judged_and_written),
+             PE_TEST(a_missed_goal_is_exit_code_1_and_named),
              PE_TEST(wrong_names_are_refused_with_what_would_be_right))
