@@ -13,7 +13,7 @@
 
 #include "base/memory.h"
 #include "core/lent.h"
-#include "core/parts.h"
+#include "core/backward.h"
 #include "core/quad.h"
 
 #include <omp.h>
@@ -111,6 +111,21 @@ static void PE(fill_logits)(PE(worker) * w, const PE(place) * t, int g, pe_real 
         PE_TILE(add)(s, w->pair + (int64_t)h * pairs, pairs);
 }
 
+/* Queries and keys of all heads for a hook that sees them side by side; grouped keys stand once for
+ * each of their heads. */
+static void PE(join_heads)(const PE(worker) * w, const PE(place) * t)
+{
+    const PE(pe_parts) *p = w->p;
+    const PE(pe_attention) *a = p->a;
+    const int64_t queries = (int64_t)t->tq * p->D, keys = (int64_t)t->tk * p->D;
+    for (int h = 0; h < p->H; h++) {
+        memcpy(w->joined_q + h * queries, a->q + ((t->b * p->H + h) * a->nq + t->i0) * p->D,
+               (size_t)queries * sizeof *a->q);
+        memcpy(w->joined_k + h * keys, PE(key_of)(p, a->k, p->D, t->b, h, t->j0),
+               (size_t)keys * sizeof *a->k);
+    }
+}
+
 static pe_tile PE(tile_for_hooks)(const PE(worker) * w, const PE(place) * t, int head)
 {
     const PE(pe_parts) *p = w->p;
@@ -125,8 +140,8 @@ static pe_tile PE(tile_for_hooks)(const PE(worker) * w, const PE(place) * t, int
         .qx = a->q_coord + ((a->coord_per_batch ? t->b * a->nq : 0) + t->i0) * p->axes,
         .kx = a->k_coord + ((a->coord_per_batch ? t->b * a->nk : 0) + t->j0) * p->axes,
         .allowed = w->allowed,
-        .q = a->q + ((t->b * p->H + h) * a->nq + t->i0) * p->D,
-        .k = PE(key_of)(p, a->k, p->D, t->b, h, t->j0),
+        .q = head < 0 ? w->joined_q : a->q + ((t->b * p->H + h) * a->nq + t->i0) * p->D,
+        .k = head < 0 ? w->joined_k : PE(key_of)(p, a->k, p->D, t->b, h, t->j0),
         .q_state = p->q_state ? p->q_state + (t->b * a->nq + t->i0) * p->S : NULL,
         .k_state = p->k_state ? p->k_state + (t->b * a->nk + t->j0) * p->S : NULL,
     };
@@ -143,6 +158,7 @@ static void PE(finish_logits)(PE(worker) * w, const PE(place) * t)
         if (!w->allowed[at % pairs])
             w->raw[at] = 0;
     if (instance->info.flags & PE_HEADS_TOGETHER) {
+        PE(join_heads)(w, t);
         const pe_tile tile = PE(tile_for_hooks)(w, t, -1);
         instance->variant->PE_OPS->logits(&c, &tile, w->raw, w->s);
         return;
@@ -239,7 +255,7 @@ static void PE(start_item)(PE(worker) * w, const PE(place) * t)
     memset(w->acc, 0, group * (size_t)w->p->D * sizeof *w->acc);
     if (w->band)
         memset(w->band, 0, group * (size_t)w->rows * sizeof *w->band);
-    memset(w->from_column, 0, 2 * (size_t)w->group * sizeof *w->from_column);
+    memset(w->query_rows.from, 0, 2 * (size_t)w->group * sizeof *w->query_rows.from);
     PE(shift_queries)(w, t);
 }
 
@@ -397,7 +413,7 @@ static pe_status PE(attend)(const PE(pe_parts) * p, pe_error *err)
     return status;
 }
 
-pe_status PE(pe_attend_tiled)(const PE(pe_attention) * a, pe_error *err)
+static pe_status PE(check_tiled)(const PE(pe_attention) * a, pe_error *err)
 {
     if (a->instance->formats[PE_AT_WEIGHTS] != PE_UNROUNDED)
         return pe_fail(err, PE_USAGE,
@@ -407,8 +423,16 @@ pe_status PE(pe_attend_tiled)(const PE(pe_attention) * a, pe_error *err)
         return pe_fail(err, PE_USAGE,
                        "tiled attention keeps no whole matrix of logits or weights; use the "
                        "reference method");
+    return PE_OK;
+}
+
+pe_status PE(pe_attend_tiled)(const PE(pe_attention) * a, pe_error *err)
+{
     PE(pe_parts) parts;
-    pe_status status = PE(pe_parts_prepare)(&parts, a, err);
+    pe_status status = PE(check_tiled)(a, err);
+    if (status != PE_OK)
+        return status;
+    status = PE(pe_parts_prepare)(&parts, a, err);
     if (status == PE_OK)
         status = PE(attend)(&parts, err);
     if (status == PE_OK)
@@ -416,5 +440,10 @@ pe_status PE(pe_attend_tiled)(const PE(pe_attention) * a, pe_error *err)
     PE(pe_parts_release)(&parts);
     return status;
 }
+
+#include "core/tiled_pullback.h"
+#include "core/tiled_pullrows.h"
+
+#include "core/tiled_gradient.h"
 
 #include PE_NEXT("tiled.c")

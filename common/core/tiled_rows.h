@@ -44,32 +44,32 @@ static void PE(add_stretch)(const PE(worker) * w, const PE(place) * t, int i, co
 /* ---- query rows --------------------------------------------------------------------------------
  */
 
-static void PE(pack_rows)(PE(worker) * w, int h, int64_t from, int64_t to)
+static void PE(pack_rows)(const PE(worker) * w, PE(window) * x, int h, int64_t from, int64_t to)
 {
     const PE(pe_parts) *p = w->p;
     const int heads = p->a->instance->info.row_heads, head = heads == 1 ? 0 : h;
     for (int64_t column = from; column < to; column += PE_PANEL) {
         const int64_t panel = column / PE_PANEL, left = w->rows - column;
-        if (w->row_panel[panel] == head + 1)
+        if (x->tag[panel] == head + 1)
             continue;
         PE_TILE(pack)
-        (left < PE_PANEL ? (int)left : PE_PANEL, p->D,
-         p->table.query + (column * heads + head) * p->D, heads * p->D,
-         w->packed_rows + column * p->D);
-        w->row_panel[panel] = head + 1;
+        (left < PE_PANEL ? (int)left : PE_PANEL, p->D, x->table + (column * heads + head) * p->D,
+         heads * p->D, x->packed + column * p->D);
+        x->tag[panel] = head + 1;
     }
 }
 
-/* Make the window of head + g cover the tile's columns: going through the keys of an item it only
- * moves to later columns, so what it has in common with the tile before is kept. */
-static void PE(move_window)(PE(worker) * w, const PE(place) * t, int g)
+/* Make the window of head + g, of vectors (tq, ld), cover the tile's columns: going through the
+ * keys of an item it only moves to later columns, so what it has in common with the tile before is
+ * kept. */
+static void PE(move_window)(const PE(worker) * w, PE(window) * x, const PE(place) * t, int g,
+                            pe_real scale, const pe_real *vectors, int ld)
 {
     const PE(pe_parts) *p = w->p;
-    const int h = t->head + g;
     const int64_t low = t->low / PE_PANEL * PE_PANEL, up = t->high / PE_PANEL * PE_PANEL + PE_PANEL;
     const int64_t high = up < w->rows ? up : w->rows;
-    int64_t *from = &w->from_column[g], *to = &w->to_column[g];
-    pe_real *window = w->window + (int64_t)g * QUERIES * w->wide;
+    int64_t *from = &x->from[g], *to = &x->to[g];
+    pe_real *window = x->products + (int64_t)g * QUERIES * w->wide;
     if (low < *from || low >= *to)
         *from = *to = low;
     else if (low > *from) {
@@ -81,19 +81,27 @@ static void PE(move_window)(PE(worker) * w, const PE(place) * t, int g)
     if (high <= *to)
         return;
     /* The window ends inside a panel only at the table's end. */
-    PE(pack_rows)(w, h, *to, high);
+    PE(pack_rows)(w, x, t->head + g, *to, high);
     PE_TILE(times_panels)
-    (t->tq, (int)(high - *to), p->D, p->scale, PE(queries_of)(w, t, g, 1), p->W,
-     w->packed_rows + *to * p->D, window + (*to - low), w->wide);
+    (t->tq, (int)(high - *to), p->D, scale, vectors, ld, x->packed + *to * p->D,
+     window + (*to - low), w->wide);
     *to = high;
+}
+
+/* s += what the window has for each pair. */
+static void PE(add_window)(const PE(worker) * w, PE(window) * x, const PE(place) * t, int g,
+                           pe_real *s)
+{
+    const pe_real *window = x->products + (int64_t)g * QUERIES * w->wide - x->from[g];
+    for (int i = 0; i < t->tq; i++)
+        PE(add_stretch)(w, t, i, window + i * w->wide, s + i * t->tk);
 }
 
 static void PE(add_query_rows)(PE(worker) * w, const PE(place) * t, int g, pe_real *s)
 {
-    PE(move_window)(w, t, g);
-    const pe_real *window = w->window + (int64_t)g * QUERIES * w->wide - w->from_column[g];
-    for (int i = 0; i < t->tq; i++)
-        PE(add_stretch)(w, t, i, window + i * w->wide, s + i * t->tk);
+    PE(move_window)
+    (w, &w->query_rows, t, g, w->p->scale, PE(queries_of)(w, t, g, 1), w->p->W);
+    PE(add_window)(w, &w->query_rows, t, g, s);
 }
 
 /* ---- key rows and biases -------------------------------------------------------------------- */

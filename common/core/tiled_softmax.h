@@ -73,5 +73,8 @@ static void PE(write_out)(const PE(worker) * w, const PE(place) * t)
             pe_real *out = p->a->out + ((t->b * p->H + t->head + g) * p->a->nq + t->i0 + i) * p->D;
             for (int c = 0; c < p->D; c++)
                 out[c] = w->seen[at] ? acc[c] / sum : 0;
+            if (p->a->row_log_sum)
+                p->a->row_log_sum[(t->b * p->H + t->head + g) * p->a->nq + t->i0 + i] =
+                    divide && w->seen[at] ? w->largest[at] + pe_log(sum) : 0;
         }
 }

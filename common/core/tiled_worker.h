@@ -22,6 +22,21 @@ typedef struct stretch {
 } stretch;
 #endif
 
+/* Tiles of keys (or values) in panels, packed again only when the room holds another tile. */
+typedef struct PE(panels) {
+    pe_real *packed; /* (packed_tiles, tk to panels, width) */
+    int64_t *tag;    /* (packed_tiles) which tile of which head lies packed, plus 1 */
+} PE(panels);
+
+/* Vectors of the queries of an item times a run of rows of a table. */
+typedef struct PE(window) {
+    const pe_real *table; /* (N, H', D), the largest offset first */
+    pe_real *packed;      /* (N to panels, D) */
+    int64_t *tag;         /* (N / PE_PANEL) of which head the panel of rows is, plus 1 */
+    pe_real *products;    /* (G, QUERIES, wide) of rows from .. to - 1 */
+    int64_t *from, *to;   /* (G) */
+} PE(window);
+
 /* Buffers. Sizes: G heads in a group, tk columns of a tile, N rows of the relative table. */
 typedef struct PE(worker) {
     const PE(pe_parts) * p;
@@ -36,23 +51,20 @@ typedef struct PE(worker) {
     const pe_real *bias;    /* (H', N), largest offset first */
     unsigned char *allowed; /* (QUERIES, tk) */
     int32_t *row;           /* (QUERIES, tk) row of each pair, from the span's first, or PE_NONE */
-    int64_t *key_tile;      /* (packed_tiles) which tile of which head lies packed, plus 1 */
-    int64_t *row_panel;     /* (N / PE_PANEL) the same for panels of rows */
-    pe_real *packed_keys;   /* (packed_tiles, tk to panels, W) */
-    pe_real *packed_rows;   /* (N to panels, D) */
-    pe_real *raw, *s;       /* (G, QUERIES, tk) */
-    pe_real *pair;          /* (H, QUERIES, tk) */
-    pe_real *shifted[2];    /* (G, QUERIES, W) q + u and q + v, or NULL */
-    pe_real *window;        /* (G, QUERIES, wide) queries times rows from_column .. to_column - 1 */
-    int64_t *from_column, *to_column; /* (G) */
-    pe_real *products;                /* rows times keys; or as `span` says */
-    pe_real *band;                    /* (G, QUERIES, N) weights by row so far, or NULL */
-    pe_real *skew;                    /* (SKEWED, wide) weights by row of a few queries */
-    pe_real *tile_sum;                /* (G, QUERIES) sum of weights of the tile */
-    pe_real *sum, *largest;           /* (G, QUERIES) */
-    unsigned char *seen;              /* (G, QUERIES) some key may be seen */
-    pe_real *acc;                     /* (G, QUERIES, D) */
-    pe_real *real_rows;               /* rows of PE_ROWS_AT_ONCE real offsets */
+    PE(panels) keys;
+    pe_real *raw, *s;    /* (G, QUERIES, tk) */
+    pe_real *pair;       /* (H, QUERIES, tk) */
+    pe_real *shifted[2]; /* (G, QUERIES, W) q + u and q + v, or NULL */
+    PE(window) query_rows;
+    pe_real *products;            /* rows times keys; or as `span` says */
+    pe_real *band;                /* (G, QUERIES, N) weights by row so far, or NULL */
+    pe_real *skew;                /* (SKEWED, wide) weights by row of a few queries */
+    pe_real *tile_sum;            /* (G, QUERIES) sum of weights of the tile */
+    pe_real *sum, *largest;       /* (G, QUERIES) */
+    unsigned char *seen;          /* (G, QUERIES) some key may be seen */
+    pe_real *acc;                 /* (G, QUERIES, D) */
+    pe_real *joined_q, *joined_k; /* (H, QUERIES, D), (H, tk, D) for a tile of all heads */
+    pe_real *real_rows;           /* rows of PE_ROWS_AT_ONCE real offsets */
     pe_real *scratch;
     void *block, *indices;
 } PE(worker);
@@ -88,15 +100,16 @@ static size_t PE(lay_out)(PE(worker) * w, pe_real *block)
     const bool queries = w->steps && (p->rows & PE_ROWS_QUERY);
     const bool values = w->steps && (p->rows & PE_ROWS_VALUE);
     size_t used = 0;
-    PE(take)(block, &used, (size_t)w->packed_tiles * padded * W, &w->packed_keys);
+    PE(take)(block, &used, (size_t)w->packed_tiles * padded * W, &w->keys.packed);
     PE(take)
-    (block, &used, queries ? (N + PE_PANEL - 1) / PE_PANEL * PE_PANEL * D : 0, &w->packed_rows);
+    (block, &used, queries ? (N + PE_PANEL - 1) / PE_PANEL * PE_PANEL * D : 0,
+     &w->query_rows.packed);
     PE(take)(block, &used, G * tile, &w->s);
     PE(take)(block, &used, instance->variant->PE_OPS->logits ? G * tile : 0, &w->raw);
     PE(take)(block, &used, instance->variant->PE_OPS->pair ? (size_t)p->H * tile : 0, &w->pair);
     PE(take)(block, &used, p->u ? G * QUERIES * W : 0, &w->shifted[0]);
     PE(take)(block, &used, p->vb ? G * QUERIES * W : 0, &w->shifted[1]);
-    PE(take)(block, &used, queries ? G * QUERIES * (size_t)w->wide : 0, &w->window);
+    PE(take)(block, &used, queries ? G * QUERIES * (size_t)w->wide : 0, &w->query_rows.products);
     PE(take)
     (block, &used,
      w->steps && (p->rows & PE_ROWS_KEY) ? (size_t)w->wide * tk : side * (size_t)w->span,
@@ -109,14 +122,27 @@ static size_t PE(lay_out)(PE(worker) * w, pe_real *block)
     PE(take)(block, &used, G * QUERIES * D, &w->acc);
     PE(take)
     (block, &used, p->real_offsets ? PE_ROWS_AT_ONCE * (3 * D + 1) * heads : 0, &w->real_rows);
+    const bool joined =
+        instance->variant->PE_OPS->logits && (instance->info.flags & PE_HEADS_TOGETHER);
+    PE(take)(block, &used, joined ? (size_t)p->H * QUERIES * D : 0, &w->joined_q);
+    PE(take)(block, &used, joined ? (size_t)p->H * tk * D : 0, &w->joined_k);
     return PE(take)(block, &used, instance->info.scratch, &w->scratch);
+}
+
+/* Tags of a window with N rows, of G heads, from `tags`; gives where the next may lie. */
+static int64_t *PE(tag_window)(PE(window) * x, int64_t *tags, int64_t panels, int group)
+{
+    x->tag = tags;
+    x->from = x->tag + panels;
+    x->to = x->from + group;
+    return x->to + group;
 }
 
 static pe_status PE(worker_start)(PE(worker) * w, pe_error *err)
 {
     const size_t tile = QUERIES * (size_t)w->tk, G = (size_t)w->group;
-    const size_t panels = (size_t)((w->rows + PE_PANEL - 1) / PE_PANEL);
-    const size_t tags = (size_t)w->packed_tiles + panels + 2 * G;
+    const int64_t panels = (w->rows + PE_PANEL - 1) / PE_PANEL;
+    const size_t tags = (size_t)w->packed_tiles + (size_t)panels + 2 * G;
     w->block = pe_allocate(PE(lay_out)(w, NULL), sizeof(pe_real), "tiles", err);
     w->indices = w->block ? pe_allocate(tags, sizeof(int64_t), "tags of tiles", err) : NULL;
     w->allowed = w->indices ? pe_allocate(tile + G * QUERIES, 1, "mask of a tile", err) : NULL;
@@ -126,10 +152,9 @@ static pe_status PE(worker_start)(PE(worker) * w, pe_error *err)
         return PE_MEMORY;
     PE(lay_out)(w, w->block);
     w->seen = w->allowed + tile;
-    w->key_tile = w->indices;
-    w->row_panel = w->key_tile + w->packed_tiles;
-    w->from_column = w->row_panel + panels;
-    w->to_column = w->from_column + G;
+    w->keys.tag = w->indices;
+    PE(tag_window)(&w->query_rows, w->keys.tag + w->packed_tiles, panels, w->group);
+    w->query_rows.table = w->p->table.query;
     memset(w->indices, 0, tags * sizeof(int64_t));
     return PE_OK;
 }
@@ -185,18 +210,24 @@ static void PE(shift_queries)(PE(worker) * w, const PE(place) * t)
         }
 }
 
-/* The tile's keys of head h in panels; packed again only when the room holds another tile. */
-static const pe_real *PE(packed_keys_of)(PE(worker) * w, const PE(place) * t, int h)
+/* The tile's keys (or values) of head h in panels. */
+static const pe_real *PE(panels_of)(const PE(worker) * w, PE(panels) * x, const PE(place) * t,
+                                    int h, const pe_real *vectors, int width)
 {
     const PE(pe_parts) *p = w->p;
     const int64_t tile = t->j0 / w->tk, tiles = (p->a->nk + w->tk - 1) / w->tk;
     const int64_t tag = PE(kv_head_of)(p, t->b, h) * tiles + tile + 1;
     const int64_t slot = tile % w->packed_tiles;
     const int padded = (w->tk + PE_PANEL - 1) / PE_PANEL * PE_PANEL;
-    pe_real *panels = w->packed_keys + slot * padded * p->W;
-    if (w->key_tile[slot] != tag) {
-        PE_TILE(pack)(t->tk, p->W, PE(key_of)(p, p->k, p->W, t->b, h, t->j0), p->W, panels);
-        w->key_tile[slot] = tag;
+    pe_real *panels = x->packed + slot * padded * width;
+    if (x->tag[slot] != tag) {
+        PE_TILE(pack)(t->tk, width, PE(key_of)(p, vectors, width, t->b, h, t->j0), width, panels);
+        x->tag[slot] = tag;
     }
     return panels;
+}
+
+static const pe_real *PE(packed_keys_of)(PE(worker) * w, const PE(place) * t, int h)
+{
+    return PE(panels_of)(w, &w->keys, t, h, w->p->k, w->p->W);
 }

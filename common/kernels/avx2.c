@@ -32,9 +32,10 @@ HERE static void pack(int n, int k, const float *b, int ldb, float *panels)
 }
 
 /* A block of `rows` (a constant after inlining) times up to 16 columns: c = alpha times the
- * product, or with `add` c += the product. All 16 columns of b may be read. */
+ * product, or with `add` c += the product. Element (r, p) of a stands at r row + p step. All 16
+ * columns of b may be read. */
 HERE_INLINE void block(const int rows, const bool add, int wide, int k, float alpha, const float *a,
-                       int lda, const float *b, size_t ldb, float *c, int ldc)
+                       size_t row, size_t step, const float *b, size_t ldb, float *c, int ldc)
 {
     const __m256i left = first_lanes(wide), right = first_lanes(wide - VECTOR);
     const __m256 factor = _mm256_set1_ps(alpha);
@@ -44,10 +45,10 @@ HERE_INLINE void block(const int rows, const bool add, int wide, int k, float al
         x[r] = add ? _mm256_maskload_ps(at, left) : _mm256_setzero_ps();
         y[r] = add ? _mm256_maskload_ps(at + VECTOR, right) : _mm256_setzero_ps();
     }
-    for (int p = 0; p < k; p++, b += ldb) {
+    for (int p = 0; p < k; p++, a += step, b += ldb) {
         const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + VECTOR);
         for (int r = 0; r < rows; r++) {
-            const __m256 v = _mm256_broadcast_ss(a + (size_t)r * (size_t)lda + (size_t)p);
+            const __m256 v = _mm256_broadcast_ss(a + (size_t)r * row);
             x[r] = _mm256_fmadd_ps(v, b0, x[r]);
             y[r] = _mm256_fmadd_ps(v, b1, y[r]);
         }
@@ -61,7 +62,7 @@ HERE_INLINE void block(const int rows, const bool add, int wide, int k, float al
 
 #define CASE(count, add)                                                                           \
     case count:                                                                                    \
-        block(count, add, wide, k, alpha, a, lda, b, ldb, c, ldc);                                 \
+        block(count, add, wide, k, alpha, a, row, step, b, ldb, c, ldc);                           \
         break;
 #define BLOCKS(add)                                                                                \
     switch (rows) {                                                                                \
@@ -73,11 +74,12 @@ HERE_INLINE void block(const int rows, const bool add, int wide, int k, float al
         CASE(6, add)                                                                               \
     }
 
-HERE static void set_block(int rows, int wide, int k, float alpha, const float *a, int lda,
-                           const float *b, size_t ldb, float *c, int ldc){BLOCKS(false)}
+HERE static void set_block(int rows, int wide, int k, float alpha, const float *a, size_t row,
+                           size_t step, const float *b, size_t ldb, float *c,
+                           int ldc){BLOCKS(false)}
 
-HERE static void add_block(int rows, int wide, int k, float alpha, const float *a, int lda,
-                           const float *b, size_t ldb, float *c, int ldc){BLOCKS(true)}
+HERE static void add_block(int rows, int wide, int k, float alpha, const float *a, size_t row,
+                           size_t step, const float *b, size_t ldb, float *c, int ldc){BLOCKS(true)}
 
 HERE static void times_panels(int m, int n, int k, float alpha, const float *a, int lda,
                               const float *panels, float *c, int ldc)
@@ -87,7 +89,7 @@ HERE static void times_panels(int m, int n, int k, float alpha, const float *a, 
             panels + (size_t)(j / PE_PANEL) * PE_PANEL * (size_t)k + (size_t)(j % PE_PANEL);
         for (int i = 0; i < m; i += ROWS)
             set_block(m - i < ROWS ? m - i : ROWS, n - j, k, alpha, a + (size_t)i * (size_t)lda,
-                      lda, panel, PE_PANEL, c + (size_t)i * (size_t)ldc + j, ldc);
+                      (size_t)lda, 1, panel, PE_PANEL, c + (size_t)i * (size_t)ldc + j, ldc);
     }
 }
 
@@ -244,6 +246,7 @@ const pe_kernels pe_kernels_avx2 = {
     .pack = pack,
     .times_panels = times_panels,
     .add_product = add_product,
+    .add_transposed = add_transposed,
     .largest = largest,
     .exponentiate = exponentiate,
     .add = add,

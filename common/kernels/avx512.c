@@ -38,10 +38,10 @@ HERE static void pack(int n, int k, const float *b, int ldb, float *panels)
 }
 
 /* A block of `rows` (a constant after inlining) times up to 32 columns: c = alpha times the
- * product, or with `add` c += the product. All 32 columns of b may be read: loads with a mask would
- * run at 0.4 of the speed. */
+ * product, or with `add` c += the product. Element (r, p) of a stands at r row + p step. All 32
+ * columns of b may be read: loads with a mask would run at 0.4 of the speed. */
 HERE_INLINE void block(const int rows, const bool add, int wide, int k, float alpha, const float *a,
-                       int lda, const float *b, size_t ldb, float *c, int ldc)
+                       size_t row, size_t step, const float *b, size_t ldb, float *c, int ldc)
 {
     const __mmask16 left = first_lanes(wide), right = first_lanes(wide - VECTOR);
     __m512 x[ROWS], y[ROWS];
@@ -50,10 +50,10 @@ HERE_INLINE void block(const int rows, const bool add, int wide, int k, float al
         x[r] = add ? _mm512_maskz_loadu_ps(left, at) : _mm512_setzero_ps();
         y[r] = add ? _mm512_maskz_loadu_ps(right, at + VECTOR) : _mm512_setzero_ps();
     }
-    for (int p = 0; p < k; p++, b += ldb) {
+    for (int p = 0; p < k; p++, a += step, b += ldb) {
         const __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + VECTOR);
         for (int r = 0; r < rows; r++) {
-            const __m512 v = _mm512_set1_ps(a[(size_t)r * (size_t)lda + (size_t)p]);
+            const __m512 v = _mm512_set1_ps(a[(size_t)r * row]);
             x[r] = _mm512_fmadd_ps(v, b0, x[r]);
             y[r] = _mm512_fmadd_ps(v, b1, y[r]);
         }
@@ -68,7 +68,7 @@ HERE_INLINE void block(const int rows, const bool add, int wide, int k, float al
 
 #define CASE(count, add)                                                                           \
     case count:                                                                                    \
-        block(count, add, wide, k, alpha, a, lda, b, ldb, c, ldc);                                 \
+        block(count, add, wide, k, alpha, a, row, step, b, ldb, c, ldc);                           \
         break;
 #define BLOCKS(add)                                                                                \
     switch (rows) {                                                                                \
@@ -82,11 +82,12 @@ HERE_INLINE void block(const int rows, const bool add, int wide, int k, float al
         CASE(8, add)                                                                               \
     }
 
-HERE static void set_block(int rows, int wide, int k, float alpha, const float *a, int lda,
-                           const float *b, size_t ldb, float *c, int ldc){BLOCKS(false)}
+HERE static void set_block(int rows, int wide, int k, float alpha, const float *a, size_t row,
+                           size_t step, const float *b, size_t ldb, float *c,
+                           int ldc){BLOCKS(false)}
 
-HERE static void add_block(int rows, int wide, int k, float alpha, const float *a, int lda,
-                           const float *b, size_t ldb, float *c, int ldc){BLOCKS(true)}
+HERE static void add_block(int rows, int wide, int k, float alpha, const float *a, size_t row,
+                           size_t step, const float *b, size_t ldb, float *c, int ldc){BLOCKS(true)}
 
 HERE static void times_panels(int m, int n, int k, float alpha, const float *a, int lda,
                               const float *panels, float *c, int ldc)
@@ -94,7 +95,7 @@ HERE static void times_panels(int m, int n, int k, float alpha, const float *a, 
     for (int j = 0; j < n; j += PE_PANEL, panels += (size_t)k * PE_PANEL)
         for (int i = 0; i < m; i += ROWS)
             set_block(m - i < ROWS ? m - i : ROWS, n - j, k, alpha, a + (size_t)i * (size_t)lda,
-                      lda, panels, PE_PANEL, c + (size_t)i * (size_t)ldc + j, ldc);
+                      (size_t)lda, 1, panels, PE_PANEL, c + (size_t)i * (size_t)ldc + j, ldc);
 }
 
 #include "kernels/columns.h"
@@ -229,6 +230,7 @@ const pe_kernels pe_kernels_avx512 = {
     .pack = pack,
     .times_panels = times_panels,
     .add_product = add_product,
+    .add_transposed = add_transposed,
     .largest = largest,
     .exponentiate = exponentiate,
     .add = add,

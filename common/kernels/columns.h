@@ -1,18 +1,19 @@
-/* add_product from blocks, for kernels with vectors: include with HERE, ROWS, BLOCK (the columns of
- * a block), COPIED and add_block set. Private to this room. */
+/* add_product and add_transposed from blocks, for kernels with vectors: include with HERE, ROWS,
+ * BLOCK (the columns of a block), COPIED and add_block set. Private to this room. */
 #include <string.h>
 
-HERE static void add_columns(int m, int wide, int k, const float *a, int lda, const float *b,
-                             size_t ldb, float *c, int ldc)
+/* a has its element (i, p) at i row + p step. */
+HERE static void add_columns(int m, int wide, int k, const float *a, size_t row, size_t step,
+                             const float *b, size_t ldb, float *c, int ldc)
 {
     for (int i = 0; i < m; i += ROWS)
-        add_block(m - i < ROWS ? m - i : ROWS, wide, k, 1, a + (size_t)i * (size_t)lda, lda, b, ldb,
+        add_block(m - i < ROWS ? m - i : ROWS, wide, k, 1, a + (size_t)i * row, row, step, b, ldb,
                   c + (size_t)i * (size_t)ldc, ldc);
 }
 
 /* The last columns, fewer than a block has, from a copy with room beyond them. */
-static void add_last_columns(int m, int wide, int k, const float *a, int lda, const float *b,
-                             int ldb, float *c, int ldc)
+static void add_last_columns(int m, int wide, int k, const float *a, size_t row, size_t step,
+                             const float *b, int ldb, float *c, int ldc)
 {
     float copy[COPIED * BLOCK] = {0};
     for (int from = 0; from < k; from += COPIED) {
@@ -20,16 +21,28 @@ static void add_last_columns(int m, int wide, int k, const float *a, int lda, co
         for (int p = 0; p < n; p++)
             memcpy(copy + p * BLOCK, b + (size_t)(from + p) * (size_t)ldb,
                    (size_t)wide * sizeof *copy);
-        add_columns(m, wide, n, a + from, lda, copy, BLOCK, c, ldc);
+        add_columns(m, wide, n, a + (size_t)from * step, row, step, copy, BLOCK, c, ldc);
     }
+}
+
+static void add_any(int m, int n, int k, const float *a, size_t row, size_t step, const float *b,
+                    int ldb, float *c, int ldc)
+{
+    int j = 0;
+    for (; j + BLOCK <= n; j += BLOCK)
+        add_columns(m, BLOCK, k, a, row, step, b + j, (size_t)ldb, c + j, ldc);
+    if (j < n)
+        add_last_columns(m, n - j, k, a, row, step, b + j, ldb, c + j, ldc);
 }
 
 static void add_product(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                         float *c, int ldc)
 {
-    int j = 0;
-    for (; j + BLOCK <= n; j += BLOCK)
-        add_columns(m, BLOCK, k, a, lda, b + j, (size_t)ldb, c + j, ldc);
-    if (j < n)
-        add_last_columns(m, n - j, k, a, lda, b + j, ldb, c + j, ldc);
+    add_any(m, n, k, a, (size_t)lda, 1, b, ldb, c, ldc);
+}
+
+static void add_transposed(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                           float *c, int ldc)
+{
+    add_any(m, n, k, a, 1, (size_t)lda, b, ldb, c, ldc);
 }

@@ -30,6 +30,10 @@ typedef struct pe_kernels {
     void (*add_product)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
                         float *c, int ldc);
 
+    /* c (m, n) += a (k, m)^T . b (k, n). */
+    void (*add_transposed)(int m, int n, int k, const float *a, int lda, const float *b, int ldb,
+                           float *c, int ldc);
+
     /* Largest of n >= 1 numbers; NaN is passed over unless it comes first. */
     float (*largest)(const float *x, int n);
 

@@ -59,6 +59,17 @@ static inline void PE_PLAIN(add_product)(int m, int n, int k, const PE_PLAIN_REA
         }
 }
 
+static inline void PE_PLAIN(add_transposed)(int m, int n, int k, const PE_PLAIN_REAL *a, int lda,
+                                            const PE_PLAIN_REAL *b, int ldb, PE_PLAIN_REAL *c,
+                                            int ldc)
+{
+    for (int p = 0; p < k; p++)
+        for (int i = 0; i < m; i++)
+            for (int j = 0; j < n; j++)
+                c[(size_t)i * (size_t)ldc + (size_t)j] +=
+                    a[(size_t)p * (size_t)lda + (size_t)i] * b[(size_t)p * (size_t)ldb + (size_t)j];
+}
+
 /* Lanes, because one running maximum would make every step wait for the last. */
 static inline PE_PLAIN_REAL PE_PLAIN(largest)(const PE_PLAIN_REAL *x, int n)
 {

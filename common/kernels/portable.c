@@ -31,6 +31,7 @@ const pe_kernels pe_kernels_portable = {
     .pack = plain_pack,
     .times_panels = plain_times_panels,
     .add_product = plain_add_product,
+    .add_transposed = plain_add_transposed,
     .largest = plain_largest,
     .exponentiate = plain_exponentiate,
     .add = plain_add,

@@ -40,6 +40,25 @@ static void each_kind(void (*check)(const pe_kernels *kernels))
     CU_ASSERT_TRUE(pe_kernels_use(first));
 }
 
+/* How many elements of c are not `before` (m, ldn) + a . b (k, ldn), where element (i, p) of a
+ * stands at i row + p step; beyond the n columns nothing was to be added. */
+static int wrong_sums(int m, int n, int k, const float *a, int row, int step, const float *b,
+                      int ldn, const float *before, const float *c)
+{
+    int wrong = 0;
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < ldn; j++) {
+            double sum = (double)before[i * ldn + j], size = fabs(sum);
+            for (int p = 0; j < n && p < k; p++) {
+                const double term = (double)a[i * row + p * step] * (double)b[p * ldn + j];
+                sum += term;
+                size += fabs(term);
+            }
+            wrong += !(fabs((double)c[i * ldn + j] - sum) <= (k + 2) * 6e-8 * size);
+        }
+    return wrong;
+}
+
 /* |got - sum| <= (k + 2) eps sum |terms|: the bound of a sum in any order, and of alpha. */
 static void check_products(const pe_kernels *kernels)
 {
@@ -54,16 +73,10 @@ static void check_products(const pe_kernels *kernels)
         fill(before, ROOM, 9u);
         memcpy(c, before, sizeof c);
         kernels->add_product(m, n, k, a, lda, b, ldn, c, ldn);
-        for (int i = 0; i < m; i++)
-            for (int j = 0; j < ldn; j++) {
-                double sum = (double)before[i * ldn + j], size = fabs(sum);
-                for (int p = 0; j < n && p < k; p++) {
-                    const double term = (double)a[i * lda + p] * (double)b[p * ldn + j];
-                    sum += term;
-                    size += fabs(term);
-                }
-                wrong += !(fabs((double)c[i * ldn + j] - sum) <= (k + 2) * 6e-8 * size);
-            }
+        wrong += wrong_sums(m, n, k, a, lda, 1, b, ldn, before, c);
+        memcpy(c, before, sizeof c);
+        kernels->add_transposed(m, n, k, a, m + 3, b, ldn, c, ldn);
+        wrong += wrong_sums(m, n, k, a, 1, m + 3, b, ldn, before, c);
         kernels->pack(n, k, b, ldk, panels);
         memcpy(c, before, sizeof c);
         kernels->times_panels(m, n, k, alpha, a, lda, panels, c, ldn);

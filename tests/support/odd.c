@@ -39,6 +39,7 @@ static bool odd_setup(pe_setup *s)
     if (pe_setup_bool(s->opt, ODD_OUTPUT))
         s->maps = PE_MAPS(PE_ROLE_OUTPUT);
     s->scale = 0.25;
+    pe_add_param(s, "strength", PE_INIT_CONSTANT, 1, 1, 1, 0, 0);
     return true;
 }
 
@@ -50,22 +51,42 @@ static void odd_positions(const pe_places *p, double *out)
 }
 #endif
 
-/* bias = n/8 + head; query rows are all n (1 + head/4), key rows all 2n, value rows all n; n is the
- * offset in units of a third of the reach. */
+/* All times the parameter `strength`, which is 1 unless a test changes it: bias = n/8 + head; query
+ * rows are all n (1 + head/4), key rows all 2n, value rows all n; n is the offset in units of a
+ * third of the reach. */
 static void PE(odd_relative)(const pe_call *c, int n, const double *offset, pe_rows *rows)
+{
+    const int H = c->info->row_heads, D = c->dims->head_dim;
+    const pe_real unit = pe_num(pe_opt_int(c, ODD_REACH)) / 3, strength = c->w[0][0];
+    for (int r = 0; r < n; r++)
+        for (int h = 0; h < H; h++) {
+            const pe_real x = pe_num(offset[r]) / unit;
+            rows->bias[r * H + h] = strength * (x / 8 + pe_num(h));
+            for (int d = 0; d < D; d++) {
+                rows->query[(r * H + h) * D + d] = strength * (x * (1 + pe_num(h) / 4));
+                rows->key[(r * H + h) * D + d] = strength * (2 * x);
+                if (rows->value)
+                    rows->value[(r * H + h) * D + d] = strength * x;
+            }
+        }
+}
+
+static void PE(odd_relative_vjp)(const pe_call *c, int n, const double *offset,
+                                 const pe_rows *drows)
 {
     const int H = c->info->row_heads, D = c->dims->head_dim;
     const pe_real unit = pe_num(pe_opt_int(c, ODD_REACH)) / 3;
     for (int r = 0; r < n; r++)
         for (int h = 0; h < H; h++) {
             const pe_real x = pe_num(offset[r]) / unit;
-            rows->bias[r * H + h] = x / 8 + pe_num(h);
+            pe_real sum = drows->bias[r * H + h] * (x / 8 + pe_num(h));
             for (int d = 0; d < D; d++) {
-                rows->query[(r * H + h) * D + d] = x * (1 + pe_num(h) / 4);
-                rows->key[(r * H + h) * D + d] = 2 * x;
-                if (rows->value)
-                    rows->value[(r * H + h) * D + d] = x;
+                const int at = (r * H + h) * D + d;
+                sum += drows->query[at] * (x * (1 + pe_num(h) / 4)) + drows->key[at] * (2 * x);
+                if (drows->value)
+                    sum += drows->value[at] * x;
             }
+            c->g[0][0] += sum;
         }
 }
 
@@ -79,6 +100,16 @@ static void PE(odd_map)(const pe_call *c, pe_role role, int head, int n, const d
                 in[t * c->dims->head_dim + d] * (1 + pe_num(coord[t * c->dims->axes]));
 }
 
+static void PE(odd_map_vjp)(const pe_call *c, pe_role role, int head, int n, const double *coord,
+                            const pe_real *state, const pe_real *in, const pe_real *dout,
+                            pe_real *din, pe_real *dstate)
+{
+    (void)role, (void)head, (void)state, (void)in, (void)dstate;
+    for (int t = 0; t < n; t++)
+        pe_add_scaled(din + t * c->dims->head_dim, 1 + pe_num(coord[t * c->dims->axes]),
+                      dout + t * c->dims->head_dim, c->dims->head_dim);
+}
+
 static void PE(odd_logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw, pe_real *s)
 {
     const int heads = tile->head < 0 ? c->dims->heads : 1, pairs = tile->nq * tile->nk;
@@ -88,8 +119,23 @@ static void PE(odd_logits)(const pe_call *c, const pe_tile *tile, const pe_real 
                 raw[h * pairs + at] + (heads > 1 ? raw[(h + 1) % heads * pairs + at] : 0);
 }
 
-static const pe_ops PE(ops) = {
-    .relative = PE(odd_relative), .map = PE(odd_map), .logits = PE(odd_logits)};
+static void PE(odd_logits_vjp)(const pe_call *c, const pe_tile *tile, const pe_real *raw,
+                               const pe_real *ds, pe_real *draw, pe_tile_gradient *g)
+{
+    (void)raw, (void)g;
+    const int heads = tile->head < 0 ? c->dims->heads : 1, pairs = tile->nq * tile->nk;
+    for (int h = 0; h < heads; h++)
+        for (int at = 0; at < pairs; at++)
+            draw[h * pairs + at] =
+                ds[h * pairs + at] + (heads > 1 ? ds[(h + heads - 1) % heads * pairs + at] : 0);
+}
+
+static const pe_ops PE(ops) = {.relative = PE(odd_relative),
+                               .relative_vjp = PE(odd_relative_vjp),
+                               .map = PE(odd_map),
+                               .map_vjp = PE(odd_map_vjp),
+                               .logits = PE(odd_logits),
+                               .logits_vjp = PE(odd_logits_vjp)};
 
 PE_VARIANT(odd, .title = "Odd", .source = "tests", .summary = "For tests of the core.",
            .formula = "n", PE_OPTIONS(odd_options), .setup = odd_setup, .positions = odd_positions);
