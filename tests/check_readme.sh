@@ -14,6 +14,7 @@ trap 'rm -rf "$work"' EXIT
 ln -s "$source/tests" "$work/tests"
 ln -s "$source/variants" "$work/variants"
 ln -s "$source/common" "$work/common"
+ln -s "$source/README.md" "$work/README.md"
 PATH=$build:$PATH
 export PATH
 bad=0

@@ -14,6 +14,7 @@
     X(precision)                                                                                   \
     X(inspect)                                                                                     \
     X(run)                                                                                         \
+    X(train)                                                                                       \
     X(bench)                                                                                       \
     X(plugin)                                                                                      \
     X(doctor)                                                                                      \
