@@ -22,7 +22,7 @@ rooms_of() {
     registry) echo core ;;
     conformance) echo registry core numbers ;;
     analysis) echo kernels ;;
-    identify) echo numbers ;;
+    identify) echo numbers formation ;;
     io) echo numbers ;;
     plot) echo io ;;
     report) echo plot io ;;

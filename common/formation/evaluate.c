@@ -83,22 +83,28 @@ static double formed_frequency(const pe_formation_step *step, const pe_spectrum 
     }
 }
 
+static void prepare_exact(pe_formed *formed)
+{
+    const pe_spectrum *s = &formed->spectrum;
+    for (size_t i = 0; i < s->pairs; i++) {
+        const pe_frequency frequency = {1, s->base, 2 * (double)i, s->divisor};
+        pe_turns_prepare(&formed->turns[i], &frequency);
+        exact_frequency(&formed->turns[i], &formed->exact_high[i], &formed->exact_low[i]);
+    }
+}
+
 static void fill_frequencies(pe_formed *formed)
 {
     const pe_formation_step *step = &formed->formation.frequency;
     const pe_spectrum *s = &formed->spectrum;
     double before = 1;
     for (size_t i = 0; i < s->pairs; i++) {
-        const pe_frequency frequency = {1, s->base, 2 * (double)i, s->divisor};
-        pe_turns_prepare(&formed->turns[i], &frequency);
-        exact_frequency(&formed->turns[i], &formed->exact_high[i], &formed->exact_low[i]);
-        if (step->formula == PE_FREQUENCY_EXACT || step->formula == PE_FREQUENCY_TABLE) {
+        formed->low[i] = 0;
+        if (step->formula == PE_FREQUENCY_EXACT) {
             formed->high[i] = formed->exact_high[i];
             formed->low[i] = formed->exact_low[i];
-            if (step->formula == PE_FREQUENCY_TABLE) {
-                formed->high[i] = in(step->arithmetic, formed->high[i]);
-                formed->low[i] = 0;
-            }
+        } else if (step->formula == PE_FREQUENCY_TABLE) {
+            formed->high[i] = in(step->arithmetic, formed->exact_high[i]);
         } else {
             before = formed_frequency(step, s, i, before);
             formed->high[i] = before;
@@ -108,6 +114,16 @@ static void fill_frequencies(pe_formed *formed)
             formed->low[i] = 0;
         }
     }
+}
+
+void pe_formed_change(pe_formed *formed, const pe_formation *formation)
+{
+    const pe_spectrum *s = &formed->spectrum;
+    const pe_format f = formation->angle.arithmetic;
+    formed->formation = *formation;
+    fill_frequencies(formed);
+    if (formation->angle.formula == PE_ANGLE_REPEATED)
+        formed->ratio = power(f, s->base, -exponent_of(f, 1, s->divisor));
 }
 
 pe_status pe_formed_make(const pe_formation *formation, const pe_spectrum *spectrum,
@@ -128,10 +144,8 @@ pe_status pe_formed_make(const pe_formation *formation, const pe_spectrum *spect
     formed->low = formed->high + n;
     formed->exact_high = formed->high + 2 * n;
     formed->exact_low = formed->high + 3 * n;
-    fill_frequencies(formed);
-    if (formation->angle.formula == PE_ANGLE_REPEATED)
-        formed->ratio = power(formation->angle.arithmetic, spectrum->base,
-                              -exponent_of(formation->angle.arithmetic, 1, spectrum->divisor));
+    prepare_exact(formed);
+    pe_formed_change(formed, formation);
     return PE_OK;
 }
 

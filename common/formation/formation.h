@@ -122,6 +122,10 @@ pe_status pe_formed_make(const pe_formation *formation, const pe_spectrum *spect
                          pe_formed *formed, pe_error *err);
 void pe_formed_release(pe_formed *formed);
 
+/* The same spectrum by another path, without forming the exact frequencies again, which is what
+ * pe_formed_make takes its time for. */
+void pe_formed_change(pe_formed *formed, const pe_formation *formation);
+
 /* sine[i * stride], cosine[i * stride] of pair `pair` at position[i], i = 0 .. n-1, as the path
  * leaves them. Any order of positions; ascending ones make PE_ANGLE_ADDITION fast. An exact sine of
  * an inexact angle is good to 1 ulp of double; a path that is exact throughout is correctly rounded

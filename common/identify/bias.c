@@ -252,6 +252,8 @@ static void try_linear(const square *s, pe_rule rule, term of, double shift, dou
                     .bug = rule == PE_RULE_LINEAR_OFF ? PE_BUG_DISTANCE_OFF : PE_BUG_NONE};
     fit_slopes(s, shift, of, slope);
     name_slopes(s, slope, &f);
+    if (rule == PE_RULE_LINEAR && slope[0] < 0)
+        f.bug = PE_BUG_SIGN;
     fill(s, slope, shift, of, table);
     pe_residual(s->m, table, &f);
     add(found, room, count, &f);
@@ -337,7 +339,7 @@ static bool is_kernel(const square *s, const double *profile, pe_finding *f)
     static const double bases[] = {10000, 100, 1000, 100000, 500000, 1000000};
     const long n = (long)s->n;
     for (size_t b = 0; b < sizeof bases / sizeof bases[0]; b++)
-        for (size_t h = 2; h <= 1024; h = h < 8 ? h + 1 : h + h / 8) {
+        for (size_t h = 2; h <= 1024; h += h < 64 ? 1 : h < 128 ? 4 : 16) {
             double worst = 0;
             const double peak = profile[n - 1];
             for (long d = 0; d < n && worst <= 0.01; d++) {

@@ -62,26 +62,44 @@ static bool same_row(const pe_matrix *m, size_t a, size_t b, double tolerance)
     return true;
 }
 
-static bool rows_follow(const pe_matrix *m, size_t turn, bool clamped, double tolerance)
+/* Which row is repeated from `turn` on, when t is one of them. */
+static size_t repeated(pe_bug bug, size_t turn, size_t t)
 {
-    for (size_t t = turn; t < m->rows; t++)
-        if (!same_row(m, t, clamped ? turn - 1 : t - turn, tolerance))
+    return bug == PE_BUG_CLAMPED_ROWS ? turn - 1 : bug == PE_BUG_RESTARTED_ROWS ? t - turn : 0;
+}
+
+static bool rows_follow(const pe_matrix *m, size_t turn, pe_bug bug, size_t end, double tolerance)
+{
+    for (size_t t = turn; t < end; t++)
+        if (!same_row(m, t, repeated(bug, turn, t), tolerance))
             return false;
     return true;
 }
 
+/* A second start is no earlier row's repetition from 2 turn on, but for a third start. */
+static size_t last_to_compare(const pe_matrix *m, size_t turn, pe_bug bug)
+{
+    return bug == PE_BUG_RESTARTED_ROWS && 2 * turn < m->rows ? 2 * turn : m->rows;
+}
+
+/* Two rows behind the turn at least; rows alike in the middle are rounded positions, no limit. */
 static void find_turn(const pe_matrix *m, pe_finding *f)
 {
+    static const pe_bug bugs[] = {PE_BUG_CLAMPED_ROWS, PE_BUG_RESTARTED_ROWS, PE_BUG_CACHED_ROWS};
     const double tolerance = 0.012 * f->scale;
     for (size_t turn = 3; turn + 1 < m->rows; turn++) {
-        const bool clamped = same_row(m, turn, turn - 1, tolerance);
-        if (!clamped && !same_row(m, turn, 0, tolerance))
+        const bool alike = same_row(m, turn, turn - 1, tolerance);
+        if (!alike && !same_row(m, turn, 0, tolerance))
             continue;
-        if (!rows_follow(m, turn, clamped, tolerance))
-            continue;
-        f->turn_row = turn;
-        f->bug = clamped ? PE_BUG_CLAMPED_ROWS : PE_BUG_RESTARTED_ROWS;
-        return;
+        for (int b = alike ? 0 : 1; b < (alike ? 1 : 3); b++)
+            if (rows_follow(m, turn, bugs[b], last_to_compare(m, turn, bugs[b]), tolerance)) {
+                f->turn_row = turn;
+                f->bug = bugs[b];
+                f->periodic = rows_follow(m, turn, bugs[b], m->rows, tolerance);
+                return;
+            }
+        if (alike)
+            return;
     }
 }
 
@@ -104,7 +122,10 @@ static pe_bug wave_bug(const pe_finding *f)
     }
     if (f->step == 0)
         return PE_BUG_CONSTANT_ROWS;
-    return fabs(f->unit - 180 / pi) < 1e-9 ? PE_BUG_DEGREES : PE_BUG_NONE;
+    if (f->replaced)
+        return PE_BUG_REPLACED;
+    return fabs(f->unit - 180 / pi) < 1e-9 || fabs(f->unit - pi / 180) < 1e-9 ? PE_BUG_DEGREES
+                                                                              : PE_BUG_NONE;
 }
 
 static void insert(pe_identification *out, const pe_finding *f)
@@ -211,8 +232,7 @@ static pe_status identify_attention(const pe_matrix *m, pe_identification *out, 
             const double x = m->values[t * n + j];
             if (j > t % n)
                 out->best[0].causal = x <= 0 || (x < 1e-12 && out->best[0].causal);
-            /* Below this, noise and rounding have eaten the logarithm. */
-            usable = usable && own > 0 && (x > 0.05 * own || (x <= 0 && j > t % n));
+            usable = usable && own > 0 && (x > 0 || j > t % n);
             logits[t * n + j] = x > 0 ? log(x / own) : -HUGE_VAL;
         }
     }
@@ -255,6 +275,15 @@ static double sureness(const pe_matrix *m, const pe_identification *out)
     return share < 0.5 ? 0.99 : share < 1 ? 0.9 : 0.7;
 }
 
+/* One number throughout: it says nothing, whatever it fits. */
+static bool is_constant(const pe_matrix *m)
+{
+    size_t i = 1;
+    while (i < m->layers * m->rows * m->columns && m->values[i] == m->values[0])
+        i++;
+    return i == m->layers * m->rows * m->columns;
+}
+
 static bool is_vector(const pe_matrix *m)
 {
     return (m->rows == 1) + (m->columns == 1) + (m->layers == 1) >= 2;
@@ -268,6 +297,7 @@ pe_status pe_identify(const pe_matrix *matrix, pe_identification *out, pe_error 
         return status;
     pe_matrix m = *matrix;
     m.stored = out->stored = narrowest(matrix);
+    out->rms = pe_matrix_rms(matrix);
     if (is_vector(&m)) {
         identify_slopes(&m, out);
         out->confidence = sureness(&m, out);
@@ -275,6 +305,10 @@ pe_status pe_identify(const pe_matrix *matrix, pe_identification *out, pe_error 
     }
     if (pe_is_attention(&m))
         status = identify_attention(&m, out, err);
+    if (is_constant(&m)) {
+        out->confidence = sureness(&m, out);
+        return status;
+    }
     if (status == PE_OK && !out->known)
         status = identify_wave(&m, out, err);
     if (status == PE_OK && !out->known && m.rows == m.columns)

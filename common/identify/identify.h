@@ -10,6 +10,7 @@
 #define PE_IDENTIFY_IDENTIFY_H
 
 #include "base/status.h"
+#include "formation/formation.h"
 #include "numbers/format.h"
 
 #include <stdbool.h>
@@ -81,6 +82,8 @@ typedef enum pe_bug {
     PE_BUG_CONSTANT_ROWS,
     PE_BUG_CLAMPED_ROWS,
     PE_BUG_RESTARTED_ROWS,
+    PE_BUG_CACHED_ROWS,
+    PE_BUG_REPLACED,
     PE_BUG_LOW_POSITION,
     PE_BUG_LOW_FREQUENCY,
     PE_BUG_LOW_BOTH,
@@ -88,52 +91,35 @@ typedef enum pe_bug {
     PE_BUG_PLAIN_SLOPES,
     PE_BUG_EARLY_SLOPES,
     PE_BUG_DISTANCE_OFF,
+    PE_BUG_SIGN,
     PE_BUG_COUNT
 } pe_bug;
-
-/* How frequencies come about; the first two stay in double, the others work in float. */
-typedef enum pe_formation_path {
-    PE_FORM_NONE,
-    PE_FORM_DOUBLE_POW, /* pow in double, all in double, rounded once */
-    PE_FORM_DOUBLE_EXP, /* exp(-log(base) e) in double, all in double, rounded once */
-    PE_FORM_EXP_STEP,   /* expf(n c), c = -log(base) / D rounded */
-    PE_FORM_EXP_LOG,    /* expf(-(n / D) logf(base)) */
-    PE_FORM_RECIPROCAL, /* 1 / powf(base, n / D) */
-    PE_FORM_POW,        /* powf(base, -(n / D)) */
-    PE_FORM_ROUNDED,    /* pow in double, rounded; phase and sine in float */
-    PE_FORM_ANGLE,      /* the phase in double, rounded; sinf */
-    PE_FORM_COUNT
-} pe_formation_path;
-
-typedef struct pe_formation {
-    pe_formation_path path;
-    pe_format format; /* of the places below; PE_UNROUNDED when there is none */
-    unsigned places;  /* 1u << PE_AT_POSITION | ...: what is rounded further to format */
-} pe_formation;
 
 typedef struct pe_finding {
     pe_family family;
     pe_layout layout;
     pe_rule rule;
     pe_bug bug;
-    double base;     /* of the frequencies or of the slopes; 0: none */
-    double first;    /* position of row 0 */
-    double step;     /* positions per row */
-    double unit;     /* factor on every phase: 1, pi / 180, 180 / pi, 2 pi */
-    double scale;    /* factor on every entry; the slope of a single bias */
-    size_t width;    /* d in the frequency rule */
-    size_t pairs;    /* h */
-    bool padded;     /* the last column is zero and belongs to no pair */
-    size_t turn_row; /* first row that is clamped or restarted; 0: none */
-    bool causal;     /* entries above the diagonal are masked */
-    bool both;       /* a bias that tells future from past */
-    int buckets;     /* of a bucketed bias */
-    int distance;    /* farthest bucketed distance, or the clipping distance */
-    pe_formation formation;
-    double rms, worst; /* residual, absolute */
-    double worst_ulp;  /* in units of the last place of `stored` */
-    double identical;  /* share of the entries with the same bits, 0..1 */
-    size_t differs;    /* entries that differ; where the first one is: */
+    double base;            /* of the frequencies or of the slopes; 0: none */
+    double first;           /* position of row 0 */
+    double step;            /* positions per row */
+    double unit;            /* factor on every phase: 1, pi / 180, 180 / pi, 2 pi */
+    double scale;           /* factor on every entry; the slope of a single bias */
+    size_t width;           /* d in the frequency rule */
+    size_t pairs;           /* h */
+    bool padded;            /* the last column is zero and belongs to no pair */
+    size_t turn_row;        /* first row that is clamped, restarted or stuck; 0: none */
+    bool periodic;          /* restarted at every multiple of turn_row */
+    bool replaced;          /* cosines are taken of sines, not of phases */
+    bool causal;            /* entries above the diagonal are masked */
+    bool both;              /* a bias that tells future from past */
+    int buckets;            /* of a bucketed bias */
+    int distance;           /* farthest bucketed distance, or the clipping distance */
+    pe_formation formation; /* how the values came about; name "": not asked */
+    double rms, worst;      /* residual, absolute */
+    double worst_ulp;       /* in units of the last place of `stored` */
+    double identical;       /* share of the entries with the same bits, 0..1 */
+    size_t differs;         /* entries that differ; where the first one is: */
     size_t layer, row, column;
     double found, expected;
 } pe_finding;
@@ -146,6 +132,7 @@ typedef struct pe_identification {
     int count;                    /* of best */
     bool known;                   /* best[0] is the answer; otherwise it is only the nearest */
     double confidence;            /* of that verdict, 0..1 */
+    double rms;                   /* of the finite entries: what a distance is to be held against */
 } pe_identification;
 
 typedef struct pe_matrix {
@@ -165,7 +152,8 @@ const char *pe_layout_name(pe_layout layout);
 const char *pe_rule_name(pe_rule rule);
 const char *pe_bug_name(pe_bug bug);   /* what is wrong */
 const char *pe_bug_source(pe_bug bug); /* repository#number; "" for PE_BUG_NONE */
-const char *pe_formation_name(pe_formation_path path);
+/* Its id in the gallery of bugs; "" when it is not shown there. */
+const char *pe_bug_exhibit(pe_bug bug);
 
 enum { PE_IDENTIFY_TEXT = 1024 };
 

@@ -19,8 +19,11 @@ pe_wave_column pe_wave_column_at(pe_layout layout, size_t columns, size_t column
 double pe_wave_numerator(const pe_finding *wave, pe_wave_column column);
 double pe_wave_denominator(const pe_finding *wave);
 
-/* sin or cos in double, times the scale, position and unit included. */
-double pe_wave_value(const pe_finding *wave, size_t columns, size_t row, size_t column);
+/* The same frequencies as pairs of a formation, and which of them a column has: its pair, or its
+ * channel where sine and cosine differ. */
+pe_spectrum pe_wave_spectrum(const pe_finding *wave);
+size_t pe_wave_index(const pe_finding *wave, pe_wave_column column);
+
 double pe_wave_frequency(const pe_finding *wave, pe_wave_column column);
 double pe_wave_position(const pe_finding *wave, size_t row);
 

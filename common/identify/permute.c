@@ -22,6 +22,19 @@ typedef struct matching {
     bool *seen;
 } matching;
 
+/* The first free partner: columns that occur twice, as the cosines of a rotation do, keep their
+ * order in this way. */
+static bool take_free(matching *m, size_t ja)
+{
+    for (size_t jb = 0; jb < m->b->columns; jb++)
+        if (m->owner[jb] == 0 &&
+            column_distance(m->a, ja, m->b, jb, m->tolerance) <= m->tolerance) {
+            m->owner[jb] = ja + 1;
+            return true;
+        }
+    return false;
+}
+
 /* Kuhn's augmenting path: a partner for ja, moving others when that helps. */
 static bool find_partner(matching *m, size_t ja)
 {
@@ -60,7 +73,7 @@ static void match_all(matching *m, pe_permutation *out)
     out->exists = true;
     for (size_t ja = 0; ja < n && out->exists; ja++) {
         memset(m->seen, 0, n * sizeof *m->seen);
-        out->exists = find_partner(m, ja);
+        out->exists = take_free(m, ja) || find_partner(m, ja);
     }
     for (size_t jb = 0; out->exists && jb < n; jb++) {
         const size_t ja = m->owner[jb] - 1;

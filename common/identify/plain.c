@@ -36,6 +36,36 @@ static double correlation(const pe_matrix *m, size_t down, size_t right, double 
     return sum / n / power * sqrt(n);
 }
 
+/* Mean square of the cosine between rows, times the width: 1 for independent entries, more where
+ * few directions make all rows. */
+static double row_alignment(const pe_matrix *m, size_t rows, double mean, size_t *pairs)
+{
+    double sum = 0;
+    *pairs = 0;
+    for (size_t a = 0; a < rows; a++)
+        for (size_t b = a + 1; b < rows; b++) {
+            double ab = 0, aa = 0, bb = 0;
+            for (size_t j = 0; j < m->columns; j++) {
+                const double x = m->values[a * m->columns + j] - mean;
+                const double y = m->values[b * m->columns + j] - mean;
+                ab += x * y, aa += x * x, bb += y * y;
+            }
+            sum += aa > 0 && bb > 0 ? ab * ab / aa / bb : 1;
+            ++*pairs;
+        }
+    return sum / (double)*pairs * (double)m->columns;
+}
+
+/* Within six standard errors of what independent rows have. */
+static bool rows_are_independent(const pe_matrix *m, double mean)
+{
+    enum { MOST = 128 };
+    const size_t rows = m->layers * m->rows;
+    size_t pairs;
+    const double found = row_alignment(m, rows < MOST ? rows : MOST, mean, &pairs);
+    return fabs(found - 1) < 6 * sqrt(2 / (double)pairs) + 0.02;
+}
+
 /* Entries as independent draws would be: no correlation of neighbours up to three apart in either
  * direction beyond four standard errors, no heavy tails, and enough entries to say so. */
 bool pe_is_random(const pe_matrix *m, double *deviation)
@@ -59,5 +89,5 @@ bool pe_is_random(const pe_matrix *m, double *deviation)
         if (fabs(correlation(m, lag, 0, mean, power)) > 4 ||
             fabs(correlation(m, 0, lag, mean, power)) > 4)
             return false;
-    return fabs(correlation(m, 1, 1, mean, power)) < 4;
+    return fabs(correlation(m, 1, 1, mean, power)) < 4 && rows_are_independent(m, mean);
 }

@@ -179,7 +179,7 @@ static double probe_residual(const probe *p, pe_finding *wave)
         const double w = wave->unit * pe_wave_frequency(wave, at);
         for (size_t r = 0; r < PROBE_ROWS && probe_rows[r] < p->m->rows; r++, n++) {
             const double phase = w * (wave->first + (double)probe_rows[r] * wave->step);
-            model[n] = at.cosine ? cos(phase) : sin(phase);
+            model[n] = !at.cosine ? sin(phase) : wave->replaced ? cos(sin(phase)) : cos(phase);
             found[n] = entry(p->m, probe_rows[r], p->column[k]);
             mf += model[n] * found[n], mm += model[n] * model[n], ff += found[n] * found[n];
         }
@@ -216,7 +216,7 @@ static void keep(list *l, const pe_finding *wave)
 static void try(const probe *p, list *l, pe_finding *wave, double price)
 {
     wave->rms = probe_residual(p, wave) * price + 1e-9 * price;
-    if (wave->rms < 0.5)
+    if (wave->rms < 2)
         keep(l, wave);
 }
 
@@ -262,6 +262,41 @@ static void try_rates(const probe *p, list *l, pe_finding *wave, double price, d
         try_firsts(p, l, wave, price * 1.06);
 }
 
+/* Noise biases an estimate; the base nearby that explains most is the better one (golden section
+ * over its logarithm). first: position of row 0 where the pairs do not tell it. */
+static void polish_base(const probe *p, pe_finding *wave, double first)
+{
+    const double ratio = 0.61803398874989485;
+    double low = log(wave->base) - 0.1, high = log(wave->base) + 0.1;
+    wave->unit = wave->step = 1;
+    wave->first = p->pairwise ? snap(walk_first(p, wave), 1, 0.05) : first;
+    for (int k = 0; k < 32; k++) {
+        const double a = high - ratio * (high - low), b = low + ratio * (high - low);
+        wave->base = exp(a);
+        const double at_a = probe_residual(p, wave);
+        wave->base = exp(b);
+        if (at_a < probe_residual(p, wave))
+            high = b;
+        else
+            low = a;
+    }
+    wave->base = exp((low + high) / 2);
+}
+
+/* The cosine column computed from the sine column: no estimate can see through that. */
+static void try_replaced(const probe *p, list *l, pe_finding *wave)
+{
+    wave->replaced = true;
+    wave->unit = wave->step = 1;
+    for (size_t b = 0; b < NICE; b++)
+        for (int first = 0; first < 2; first++) {
+            wave->base = nice_bases[b];
+            wave->first = first;
+            try(p, l, wave, 1.05 + 0.0001 * (double)b + 0.001 * first);
+        }
+    wave->replaced = false;
+}
+
 static void try_rule(const probe *p, list *l, pe_rule rule)
 {
     pe_finding wave = p->wave;
@@ -277,13 +312,21 @@ static void try_rule(const probe *p, list *l, pe_rule rule)
     const bool common = rule == PE_RULE_PAPER || rule == PE_RULE_ENDPOINT;
     for (size_t b = 0; b < (common ? (size_t)NICE : 1); b++) {
         wave.base = nice_bases[b];
-        const double price = common ? 1 + 0.0001 * (double)b : 1.01;
+        /* 10000 to the power 4i/d with four pairs is 10^6 with the endpoint rule, and there are
+         * more such pairs: the base that everybody copies is then believed before the rule is. */
+        const double rare = rule == PE_RULE_ENDPOINT && b > 0 ? 0.02 : 0;
+        const double price = common ? 1 + rare + 0.0001 * (double)b : 1.01;
         try_rates(p, l, &wave, price, known && fabs(log(base / wave.base)) < 0.2 ? rate : 0);
     }
     if (known && rule == PE_RULE_PAPER) {
-        wave.base = base;
-        try_rates(p, l, &wave, 1.3, rate);
+        for (int first = 0; first < (p->pairwise ? 1 : 3); first++) {
+            wave.base = base;
+            polish_base(p, &wave, first);
+            try_rates(p, l, &wave, 1.3, rate);
+        }
     }
+    if (common && p->pairwise)
+        try_replaced(p, l, &wave);
 }
 
 /* ---- all layouts ---- */

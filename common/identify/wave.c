@@ -60,20 +60,46 @@ double pe_wave_frequency(const pe_finding *wave, pe_wave_column column)
     return pow(wave->base, -(pe_wave_numerator(wave, column) / pe_wave_denominator(wave)));
 }
 
+static bool by_channel(const pe_finding *wave)
+{
+    return wave->rule == PE_RULE_DOUBLED_CHANNEL || wave->rule == PE_RULE_CHANNEL;
+}
+
+size_t pe_wave_index(const pe_finding *wave, pe_wave_column column)
+{
+    return by_channel(wave) ? 2 * column.pair + (column.cosine ? 1 : 0) : column.pair;
+}
+
+/* base^(-2 index / divisor) for each rule. */
+pe_spectrum pe_wave_spectrum(const pe_finding *wave)
+{
+    pe_spectrum s = {.base = wave->base,
+                     .pairs = by_channel(wave) ? 2 * wave->pairs : wave->pairs,
+                     .divisor = pe_wave_denominator(wave)};
+    switch (wave->rule) {
+    case PE_RULE_ENDPOINT:
+    case PE_RULE_CHANNEL:
+        s.divisor *= 2;
+        break;
+    case PE_RULE_DOUBLED:
+        s.divisor /= 2;
+        break;
+    case PE_RULE_RISING:
+        s.base = 1 / wave->base;
+        break;
+    default:
+        break;
+    }
+    return s;
+}
+
 /* Rows that are clamped or restarted (from turn_row on) take the position of an earlier one. */
 double pe_wave_position(const pe_finding *wave, size_t row)
 {
     if (wave->turn_row && row >= wave->turn_row)
-        row = wave->bug == PE_BUG_CLAMPED_ROWS ? wave->turn_row - 1 : row - wave->turn_row;
+        row = wave->bug == PE_BUG_CLAMPED_ROWS     ? wave->turn_row - 1
+              : wave->bug != PE_BUG_RESTARTED_ROWS ? 0
+              : wave->periodic                     ? row % wave->turn_row
+                                                   : row - wave->turn_row;
     return wave->first + (double)row * wave->step;
-}
-
-double pe_wave_value(const pe_finding *wave, size_t columns, size_t row, size_t column)
-{
-    if (wave->padded && column == columns - 1)
-        return 0;
-    const pe_wave_column at =
-        pe_wave_column_at(wave->layout, columns - (wave->padded ? 1 : 0), column);
-    const double phase = wave->unit * pe_wave_position(wave, row) * pe_wave_frequency(wave, at);
-    return wave->scale * (at.cosine ? cos(phase) : sin(phase));
 }

@@ -46,37 +46,31 @@ static const char *const rules[PE_RULE_COUNT] = {
     "products of the rows of a table"};
 
 static const struct {
-    const char *name, *source;
+    const char *name, *source, *exhibit;
 } bugs[PE_BUG_COUNT] = {
-    {"", ""},
-    {"exponent doubled: the channel index where the pair index is meant", "DeepCTR#379"},
-    {"sine and cosine of a pair have different frequencies", "je0nsye0n/Transformer_Study"},
-    {"floor division makes the log-frequency step -1", "zju3dv/LoFTR#41"},
-    {"integer division makes every exponent zero", "je0nsye0n/Transformer_Study"},
-    {"position divided by the inverse frequency: frequencies rise", "xlite-dev/LeetCUDA#289"},
-    {"angles in degrees given to functions that take radians", ""},
-    {"every row is the same: the batch axis taken for the sequence axis", "pytorch/tutorials#1547"},
-    {"rows beyond a limit repeat the last one",
-     "google-deepmind/randomized_positional_encodings#2"},
-    {"positions start again", "huggingface/transformers#19045"},
-    {"positions held in 16 bits", "EleutherAI/gpt-neox#1016"},
-    {"inverse frequencies held in 16 bits", "Modalities/modalities#462"},
-    {"positions and inverse frequencies held in 16 bits", "EleutherAI/gpt-neox#1003"},
-    {"phases held in 16 bits", "EleutherAI/gpt-neox#1003"},
-    {"slopes of the power-of-two rule for another number of heads", "ofirpress#17"},
-    {"exponent of the slopes off by one", "ml-explore/mlx#343"},
-    {"distance off by one", "vllm-project/vllm#945"}};
-
-static const char *const forms[PE_FORM_COUNT] = {
-    "",
-    "double, pow",
-    "double, exp of log",
-    "float, expf(n c) with c = -log(base)/D rounded",
-    "float, expf(-e logf(base))",
-    "float, 1 / powf(base, e)",
-    "float, powf(base, -e)",
-    "frequency in double, rounded to float; float from there",
-    "phase in double, rounded; sinf"};
+    {"", "", ""},
+    {"exponent doubled: the channel index where the pair index is meant", "DeepCTR#379", ""},
+    {"sine and cosine of a pair have different frequencies", "je0nsye0n/Transformer_Study", ""},
+    {"floor division makes the log-frequency step -1", "zju3dv/LoFTR#41", ""},
+    {"integer division makes every exponent zero", "je0nsye0n/Transformer_Study", ""},
+    {"position divided by the inverse frequency: frequencies rise", "xlite-dev/LeetCUDA#289", ""},
+    {"degrees and radians mixed up", "", ""},
+    {"every row is the same: the batch axis taken for the sequence axis", "pytorch/tutorials#1547",
+     ""},
+    {"rows beyond a limit repeat the last one", "google-deepmind/randomized_positional_encodings#2",
+     ""},
+    {"positions start again", "huggingface/transformers#19045", ""},
+    {"rows from a limit on all have the first position: tokens decoded one at a time count from 0",
+     "huggingface/transformers#20203", ""},
+    {"the cosine is taken of the sine that has replaced the phase", "", ""},
+    {"positions held in 16 bits", "EleutherAI/gpt-neox#1016", ""},
+    {"inverse frequencies held in 16 bits", "Modalities/modalities#462", ""},
+    {"positions and inverse frequencies held in 16 bits", "EleutherAI/gpt-neox#1003", ""},
+    {"phases held in 16 bits", "EleutherAI/gpt-neox#1003", ""},
+    {"slopes of the power-of-two rule for another number of heads", "ofirpress#17", ""},
+    {"exponent of the slopes off by one", "ml-explore/mlx#343", ""},
+    {"distance off by one", "vllm-project/vllm#945", ""},
+    {"wrong sign: what is far counts more", "", ""}};
 
 const char *pe_family_name(pe_family family)
 {
@@ -98,11 +92,10 @@ const char *pe_bug_source(pe_bug bug)
 {
     return bugs[bug].source;
 }
-const char *pe_formation_name(pe_formation_path path)
+const char *pe_bug_exhibit(pe_bug bug)
 {
-    return forms[path];
+    return bugs[bug].exhibit;
 }
-
 __attribute__((format(printf, 2, 3))) static void add(char *text, const char *format, ...)
 {
     const size_t used = strlen(text);
@@ -131,14 +124,11 @@ static void add_wave(const pe_finding *f, char *text)
         add(text, ", a last column of zeros");
     if (f->turn_row)
         add(text, ", %s from row %zu on",
-            f->bug == PE_BUG_CLAMPED_ROWS ? "clamped" : "started again", f->turn_row);
-    add(text, "; formed by: %s", forms[f->formation.path]);
-    if (f->formation.places)
-        add(text, ", %s%s%s%srounded to %s",
-            f->formation.places & 1u << PE_AT_POSITION ? "position " : "",
-            f->formation.places & 1u << PE_AT_FREQUENCY ? "frequency " : "",
-            f->formation.places & 1u << PE_AT_PHASE ? "phase " : "", "",
-            pe_format_name(f->formation.format));
+            f->bug == PE_BUG_CLAMPED_ROWS ? "clamped"
+            : f->bug == PE_BUG_RESTARTED_ROWS
+                ? f->periodic ? "started again each time" : "started again"
+                : "all like the first row",
+            f->turn_row);
 }
 
 static void add_bias(const pe_finding *f, char *text)

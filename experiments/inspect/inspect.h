@@ -3,6 +3,7 @@
 #ifndef PE_INSPECT_H
 #define PE_INSPECT_H
 
+#include "io/safetensors.h"
 #include "report/result.h"
 
 #include <stdbool.h>
@@ -16,8 +17,10 @@ typedef enum pe_inspect_kind {
 } pe_inspect_kind;
 const char *pe_inspect_kind_text(pe_inspect_kind kind);
 
+enum { PE_INSPECT_NAME = 256 };
+
 typedef struct pe_inspect_table {
-    char name[256]; /* of the tensor; the file's for a .npy */
+    char name[PE_INSPECT_NAME]; /* of the tensor; the file's for a .npy */
     char dtype[16];
     char found[256]; /* how it was chosen, one phrase */
     pe_inspect_kind kind;
@@ -35,6 +38,10 @@ typedef struct pe_inspect_table {
 pe_status pe_inspect_open(const char *path, const char *tensor, pe_inspect_table *out,
                           pe_error *err);
 void pe_inspect_release(pe_inspect_table *table);
+
+/* Which tensor of a file holds positions, by the usual names; PE_USAGE: none, and what there is. */
+pe_status pe_inspect_choose(const pe_safetensors *file, const char *path,
+                            char name[PE_INSPECT_NAME], pe_error *err);
 
 enum { PE_INSPECT_PEAKS = 6 };
 

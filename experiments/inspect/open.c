@@ -70,33 +70,51 @@ static void list_tables(const pe_safetensors *file, char *text, size_t room)
     }
 }
 
+/* The first of the usual names, and how many tensors have one. */
+static size_t best_name(const pe_safetensors *file, const char **name, int *usual_ones)
+{
+    size_t best = USUAL;
+    *usual_ones = 0;
+    for (size_t i = 0; i < pe_safetensors_count(file); i++) {
+        const size_t u = usual_name(pe_safetensors_at(file, i)->name);
+        *usual_ones += u < USUAL;
+        if (u < best) {
+            best = u;
+            *name = pe_safetensors_at(file, i)->name;
+        }
+    }
+    return best;
+}
+
+pe_status pe_inspect_choose(const pe_safetensors *file, const char *path,
+                            char name[PE_INSPECT_NAME], pe_error *err)
+{
+    const char *found = NULL;
+    int usual_ones;
+    if (best_name(file, &found, &usual_ones) < USUAL) {
+        snprintf(name, PE_INSPECT_NAME, "%s", found);
+        return PE_OK;
+    }
+    char tables[420];
+    list_tables(file, tables, sizeof tables);
+    return pe_fail(err, PE_USAGE,
+                   "%s: none of its %zu tensors has a usual name of a position table; name one "
+                   "with --tensor%s%s",
+                   path, pe_safetensors_count(file), tables[0] ? ": " : "", tables);
+}
+
 static pe_status choose(const pe_safetensors *file, const char *path, pe_inspect_table *out,
                         pe_error *err)
 {
-    size_t best = USUAL;
-    int others = 0;
-    for (size_t i = 0; i < pe_safetensors_count(file); i++) {
-        const size_t u = usual_name(pe_safetensors_at(file, i)->name);
-        others += u < USUAL;
-        if (u < best) {
-            best = u;
-            snprintf(out->name, sizeof out->name, "%s", pe_safetensors_at(file, i)->name);
-        }
-    }
-    if (best == USUAL) {
-        char tables[420];
-        list_tables(file, tables, sizeof tables);
-        return pe_fail(err, PE_USAGE,
-                       "%s: none of its %zu tensors has a usual name of a position table; name one "
-                       "with --tensor%s%s",
-                       path, pe_safetensors_count(file), tables[0] ? ": " : "", tables);
-    }
-    if (others > 1)
+    const char *found = NULL;
+    int usual_ones;
+    best_name(file, &found, &usual_ones);
+    if (usual_ones > 1)
         snprintf(out->found, sizeof out->found,
-                 "by its name, the first of %d that are usual for positions", others);
+                 "by its name, the first of %d that are usual for positions", usual_ones);
     else
         snprintf(out->found, sizeof out->found, "by its name");
-    return PE_OK;
+    return pe_inspect_choose(file, path, out->name, err);
 }
 
 static pe_status take_tensor(const char *path, const char *tensor, pe_inspect_table *out,

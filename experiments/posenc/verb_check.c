@@ -2,6 +2,7 @@
 
 #include "case_compare.h"
 #include "case_open.h"
+#include "check_layouts.h"
 #include "cli/print.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
@@ -17,6 +18,8 @@ static const pe_cli_option options[] = {
      "allowed: X (1 + max|ref|); -1: what each case states"},
     {"files", 0, PE_CLI_FLAG, NULL, NULL, 0, 0, false,
      "one line for each file, also with several cases"},
+    {"layouts", 0, PE_CLI_FLAG, NULL, NULL, 0, 0, false,
+     "two tables instead of cases: are their columns the same in another order?"},
 };
 static const pe_cli_group check_options = PE_CLI_GROUP("Comparison", options);
 
@@ -171,6 +174,8 @@ static pe_status verdict(const checking *all, pe_error *err)
 
 static pe_status run(const pe_cli *cli, pe_error *err)
 {
+    if (pe_cli_flag(cli, "layouts"))
+        return check_layouts(cli, err);
     checking all = {.cli = cli, .cases = json_array()};
     pe_status status = all.cases ? case_replace_variants(cli, err)
                                  : pe_fail(err, PE_MEMORY, "no memory for the results");
@@ -186,16 +191,20 @@ static pe_status run(const pe_cli *cli, pe_error *err)
 
 const pe_cli_verb verb_check = {
     .name = "check",
-    .arguments = "CASEDIR...",
+    .arguments = "CASEDIR...|--layouts TABLE TABLE",
     .summary = "compute cases and compare with the results they hold",
     .description =
         "A case is a folder with case.json and .npy files; tests/golden/README.md has the format. "
         "Every output, and every intermediate that can be made, is compared: max|x - ref| may be "
         "tolerance (1 + max|ref|). The last line has the largest difference, measured by what is "
-        "allowed. Exit code 0: all the same, 1: something differs.",
+        "allowed. Exit code 0: all the same, 1: something differs. With --layouts the words are "
+        "two "
+        "tables (.npy, CSV, .safetensors): are their columns the same in another order? Then the "
+        "order is printed, and what to do with W_q and W_k; else the column without a partner.",
     .examples = "posenc check tests/golden/*\n"
                 "posenc check my_case --precision f32 --method tiled\n"
-                "posenc check my_case --tolerance 1e-6 --json",
+                "posenc check my_case --tolerance 1e-6 --json\n"
+                "posenc check --layouts mine.npy theirs.npy   # interleaved against concatenated?",
     .least = 1,
     .most = -1,
     .groups = {&check_options, &case_options},

@@ -12,6 +12,7 @@
     X(attend)                                                                                      \
     X(check)                                                                                       \
     X(precision)                                                                                   \
+    X(identify)                                                                                    \
     X(inspect)                                                                                     \
     X(run)                                                                                         \
     X(train)                                                                                       \
