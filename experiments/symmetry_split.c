@@ -263,6 +263,13 @@ pe_status pe_symmetry_split(pe_lab *lab, pe_result *result, pe_error *err)
             status = pe_lab_step(lab, "symmetry: shares", 0.02 + 0.1 * i / lab->subject_count, err);
     }
     pe_release(S);
+    if (status != PE_OK)
+        return status;
+    if (b.n == 0) {
+        pe_result_finding(result, "Nothing here has a positional share that varies; the published "
+                                  "symmetry score calls one-sided attention symmetric.");
+        return PE_OK;
+    }
     int relative = 0, directional = 0;
     for (size_t i = 0; i < b.n; i++) {
         relative += b.rest[i] < 1e-9;
@@ -299,11 +306,16 @@ pe_status pe_symmetry_split(pe_lab *lab, pe_result *result, pe_error *err)
 
 typedef struct fractions {
     double *even, *odd, *rest, *alpha; /* one number for each window */
+    size_t used;                       /* windows so far */
 } fractions;
 
-static pe_status text_window(const pe_lab *lab, const pe_subject *subject, int draw,
-                             const fractions *f, pe_error *err)
+/* One window more, unless a head's logits are all the same there: a short window of a text may
+ * repeat one byte, and then there is no energy to split. */
+static pe_status text_window(const pe_lab *lab, const pe_subject *subject, int draw, fractions *f,
+                             pe_error *err)
 {
+    const size_t at = f->used;
+    bool varies = true;
     const int64_t T = lab->size.length;
     const int H = subject->instance->dims.heads;
     const pe_text_job job = {.instance = subject->instance,
@@ -313,7 +325,7 @@ static pe_status text_window(const pe_lab *lab, const pe_subject *subject, int d
                              .draw = (uint64_t)draw};
     pe_attended attended;
     pe_status status = pe_lab_run_text(lab, &job, &attended, err);
-    f->even[draw] = f->odd[draw] = f->rest[draw] = f->alpha[draw] = 0;
+    f->even[at] = f->odd[at] = f->rest[at] = f->alpha[at] = 0;
     for (int h = 0; status == PE_OK && h < H; h++) {
         const double *logits = attended.logits.hi + (int64_t)h * T * T;
         pe_split split;
@@ -324,11 +336,13 @@ static pe_status text_window(const pe_lab *lab, const pe_subject *subject, int d
             status = pe_symmetry_of(logits, (size_t)T, &symmetry, err);
         if (status != PE_OK)
             break;
-        f->even[draw] += split.toeplitz_even / H;
-        f->odd[draw] += split.toeplitz_odd / H;
-        f->rest[draw] += split.rest / H;
-        f->alpha[draw] += symmetry.alpha / H;
+        varies = varies && !split.constant && isfinite(symmetry.alpha);
+        f->even[at] += split.toeplitz_even / H;
+        f->odd[at] += split.toeplitz_odd / H;
+        f->rest[at] += split.rest / H;
+        f->alpha[at] += symmetry.alpha / H;
     }
+    f->used += status == PE_OK && varies;
     pe_attended_release(&attended);
     return status;
 }
@@ -336,7 +350,15 @@ static pe_status text_window(const pe_lab *lab, const pe_subject *subject, int d
 static pe_status report_text(const pe_lab *lab, const pe_subject *subject, const fractions *f,
                              pe_section *section, pe_sheet *sheet, bars *b, pe_error *err)
 {
-    const size_t n = (size_t)lab->size.draws;
+    char because[120];
+    if (f->used < 2) {
+        pe_section_not_applicable(section, subject->variant->id,
+                                  "its logits are the same for every pair of tokens in nearly all "
+                                  "windows of the text: there is nothing to split");
+        return PE_OK;
+    }
+    snprintf(because, sizeof because, "%s95 %% interval of the mean over %zu of %d windows",
+             subject->random_table ? "untrained, " : "", f->used, lab->size.draws);
     static const char *const what[] = {
         "relative, even, of whole logits on text", "relative, odd, of whole logits on text",
         "absolute, of whole logits on text", "asymmetric energy of whole logits on text"};
@@ -345,15 +367,13 @@ static pe_status report_text(const pe_lab *lab, const pe_subject *subject, const
     pe_sheet_text(sheet, subject->variant->title);
     for (int c = 0; c < 4; c++) {
         pe_interval interval;
-        pe_status status = pe_mean_interval(column[c], n, 0.95, &interval, err);
+        pe_status status = pe_mean_interval(column[c], f->used, 0.95, &interval, err);
         if (status != PE_OK)
             return status;
         mean[c] = interval.centre;
         pe_sheet_number(sheet, interval.centre);
         pe_give_interval(section, "S2", subject->variant->id, what[c], interval.centre,
-                         interval.low, interval.high,
-                         subject->random_table ? "untrained, 95 % interval of the mean over windows"
-                                               : "95 % interval of the mean over windows");
+                         interval.low, interval.high, because);
     }
     add_bars(b, subject->variant->title, mean[0], mean[1], mean[2]);
     return PE_OK;
@@ -374,7 +394,7 @@ pe_status pe_symmetry_text(pe_lab *lab, pe_result *result, pe_error *err)
     double *block = pe_allocate(4 * n, sizeof *block, "fractions", err);
     if (!block)
         return PE_MEMORY;
-    const fractions f = {block, block + n, block + 2 * n, block + 3 * n};
+    fractions f = {block, block + n, block + 2 * n, block + 3 * n, 0};
     bars b = {0};
     pe_status status = PE_OK;
     for (int i = 0; status == PE_OK && i < lab->subject_count; i++) {
@@ -383,6 +403,7 @@ pe_status pe_symmetry_text(pe_lab *lab, pe_result *result, pe_error *err)
             pe_section_not_applicable(section, subject->variant->id, subject->because);
             continue;
         }
+        f.used = 0;
         for (int draw = 0; status == PE_OK && draw < lab->size.draws; draw++) {
             status = text_window(lab, subject, draw, &f, err);
             if (status == PE_OK)

@@ -150,12 +150,13 @@ static void put_verdict(pe_buffer *out, const pe_verdict_row *v)
 
 static void put_verdicts(pe_buffer *out, const pe_section *section)
 {
-    pe_buffer_text(out,
-                   "<div class=\"wide\"><table>\n<caption>Verdicts</caption>\n<thead><tr>"
-                   "<th>id</th><th>variant</th><th>quantity</th><th class=\"number\">value</th>"
-                   "<th class=\"number\">interval</th><th class=\"number\">expected</th>"
-                   "<th class=\"number\">tolerance</th><th>source</th><th>verdict</th>"
-                   "</tr></thead>\n<tbody>\n");
+    pe_buffer_text(
+        out,
+        "<div class=\"wide\"><table class=\"verdicts\">\n<caption>Verdicts</caption>\n<thead><tr>"
+        "<th>id</th><th>variant</th><th>quantity</th><th class=\"number\">value</th>"
+        "<th class=\"number\">interval</th><th class=\"number\">expected</th>"
+        "<th class=\"number\">tolerance</th><th>source</th><th>verdict</th>"
+        "</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < section->verdicts; i++)
         put_verdict(out, &section->verdict[i]);
     pe_buffer_text(out, "</tbody></table></div>\n");

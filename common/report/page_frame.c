@@ -24,6 +24,9 @@ static const char style[] =
     "var(--line)}\n"
     ".card svg{display:block;width:100%;height:auto}\n"
     ".wide{overflow-x:auto}\n"
+    /* On a narrow screen a picture keeps a size at which its words can be read, and scrolls. */
+    "@media screen and (max-width:44rem){.card{overflow-x:auto}.card svg{min-width:46rem}}\n"
+    ".verdicts td:nth-child(3){min-width:12rem}\n"
     "table{border-collapse:collapse;margin:1rem 0;font-size:.92rem}\n"
     "th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:left;"
     "vertical-align:top}\n"

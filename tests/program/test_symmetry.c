@@ -8,13 +8,13 @@
 
 #include <string.h>
 
-static const pe_lab_size small = {.length = 32,
-                                  .heads = 2,
-                                  .head_dim = 8,
-                                  .draws = 4,
-                                  .seed = 3,
-                                  .text = POSENC_SOURCE_DIR "/LICENSE",
-                                  .quick = true};
+static pe_lab_size size = {.length = 32,
+                           .heads = 2,
+                           .head_dim = 8,
+                           .draws = 4,
+                           .seed = 3,
+                           .text = POSENC_SOURCE_DIR "/LICENSE",
+                           .quick = true};
 
 static const pe_experiment *find(const char *id)
 {
@@ -30,7 +30,7 @@ static pe_status run(const pe_lab_choice *choices, int count, pe_status (*check)
     const pe_experiment *experiment = find("symmetry");
     CU_ASSERT_PTR_NOT_NULL_FATAL(experiment);
     pe_lab lab;
-    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &small, choices, count, err), PE_OK);
+    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &size, choices, count, err), PE_OK);
     lab.check = check;
     *result = pe_result_new(experiment->id, experiment->title, experiment->question, err);
     pe_status status = experiment->run(&lab, *result, err);
@@ -50,6 +50,35 @@ static void every_variant_passes_at_a_small_size(void)
     CU_ASSERT_EQUAL(pe_report_drawn(result, &drawn, &err), PE_OK);
     PE_CONTAINS(drawn.bytes, "relative, odd"); /* a panel's name: the figures are there */
     pe_buffer_release(&drawn);
+    pe_result_release(result);
+}
+
+/* The licence begins with blanks: in windows of eight bytes, equal tokens have equal logits. */
+static void windows_of_one_repeated_byte_are_left_out(void)
+{
+    pe_result *result;
+    pe_error err = {0};
+    pe_buffer text = {0};
+    const pe_lab_size usual = size;
+    size.length = 8;
+    CU_ASSERT_EQUAL(run(NULL, 0, NULL, &result, &err), PE_OK);
+    size = usual;
+    CU_ASSERT_EQUAL(pe_result_check(result, &err), PE_OK);
+    CU_ASSERT_EQUAL(pe_result_count(result, PE_VERDICT_FAIL), 0);
+    CU_ASSERT_EQUAL(pe_report_text(result, &text, &err), PE_OK);
+    PE_CONTAINS(text.bytes, "nothing to split");
+    pe_buffer_release(&text);
+    pe_result_release(result);
+}
+
+static void the_control_alone_is_a_sound_report(void)
+{
+    pe_result *result;
+    pe_error err = {0};
+    pe_lab_choice control = {0};
+    CU_ASSERT_EQUAL_FATAL(pe_registry_find("none", &control.variant, &err), PE_OK);
+    CU_ASSERT_EQUAL_FATAL(run(&control, 1, NULL, &result, &err), PE_OK);
+    CU_ASSERT_EQUAL(pe_result_check(result, &err), PE_OK);
     pe_result_release(result);
 }
 
@@ -126,6 +155,8 @@ static void an_interrupted_run_ends_and_leaks_nothing(void)
 int main(int argc, char **argv)
 {
     static const pe_test tests[] = {PE_TEST(every_variant_passes_at_a_small_size),
+                                    PE_TEST(windows_of_one_repeated_byte_are_left_out),
+                                    PE_TEST(the_control_alone_is_a_sound_report),
                                     PE_TEST(the_same_seed_gives_the_same_bytes),
                                     PE_TEST(a_false_claim_is_reported_and_not_believed),
                                     PE_TEST(an_interrupted_run_ends_and_leaks_nothing)};
