@@ -10,6 +10,7 @@ enum { COST_LENGTHS = 6, COST_SUBJECTS = 64 };
 /* One subject at one length, causal, one sequence, float. */
 typedef struct cost_point {
     double fused, naive;             /* seconds, of the fastest call; naive NaN where not run */
+    double slowest;                  /* of the fused form: the fastest call of the slowest round */
     double fused_bytes, naive_bytes; /* held at most during the call, beside inputs and outputs */
     double difference, bound;        /* of the outputs, and what rounding allows; NaN likewise */
 } cost_point;

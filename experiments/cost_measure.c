@@ -158,8 +158,11 @@ static pe_status measure_length(pe_lab *lab, cost_run *run, size_t s, size_t l, 
     pe_status status = fill_arrays(lab, &instance->dims, n, &a, err);
     if (status == PE_OK)
         status = pe_instance_prepare(instance, n, err);
+    double fastest = HUGE_VAL;
     if (status == PE_OK)
-        status = time_call(instance, &a, n, PE_TILED, &point->fused, &point->fused_bytes, err);
+        status = time_call(instance, &a, n, PE_TILED, &fastest, &point->fused_bytes, err);
+    point->fused = fmin(point->fused, fastest);
+    point->slowest = fmax(point->slowest, fastest);
     if (status == PE_OK && first && l < run->naive_lengths) {
         status = time_call(instance, &a, n, PE_REFERENCE, &point->naive, &point->naive_bytes, err);
         compare(&a, &instance->dims, n, point);

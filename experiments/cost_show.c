@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* The subject without any hook, which the others are compared with; none: the first. */
 static size_t baseline_of(const pe_lab *lab)
@@ -128,9 +129,67 @@ static void price_bars(const pe_lab *lab, const cost_run *run, pe_section *secti
     pe_section_figure(section, figure);
 }
 
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* How far the slowest round lies above the fastest at the last length, median over the subjects:
+ * what other programs on this machine do to the numbers. 0: nothing. */
+static double disturbance(const pe_lab *lab, const cost_run *run)
+{
+    double share[COST_SUBJECTS];
+    size_t n = 0;
+    for (size_t s = 0; s < (size_t)lab->subject_count; s++)
+        if (measured(lab, s)) {
+            const cost_point *p = &run->point[s][run->lengths - 1];
+            share[n++] = p->slowest / p->fused - 1;
+        }
+    qsort(share, n, sizeof *share, ascending);
+    return n > 0 ? share[n / 2] : 0;
+}
+
+/* What a ratio of times is worth here, and the finding of the whole, which must not claim more. */
+static void state_finding(const pe_lab *lab, const cost_run *run, pe_section *section,
+                          pe_result *result)
+{
+    const size_t base = baseline_of(lab), last = run->lengths - 1;
+    const double noise = disturbance(lab, run);
+    size_t dearest = base;
+    for (size_t s = 0; s < (size_t)lab->subject_count; s++)
+        if (measured(lab, s) && run->point[s][last].fused > run->point[dearest][last].fused)
+            dearest = s;
+    const double ratio = run->point[dearest][last].fused / run->point[base][last].fused;
+    char finding[300];
+    const char *const forms = pe_result_count(result, PE_VERDICT_FAIL) == 0
+                                  ? "Fused and naive attention agree within rounding"
+                                  : "Fused and naive attention differ by more than rounding";
+    pe_say(section,
+           "Three rounds over all subjects differ by %.0f %% (the slowest from the fastest, median "
+           "over "
+           "the subjects, %lld tokens). %s",
+           100 * noise, (long long)run->length[last],
+           noise > 0.25
+               ? "The machine did other work: ratios that differ by less than that say nothing, "
+                 "and a run on a quiet machine is worth more than this one."
+               : "Ratios that differ by less than that are the same.");
+    if (noise > 0.25)
+        snprintf(finding, sizeof finding,
+                 "%s. The times are rough: the machine was busy, and rounds differ by %.0f %%.",
+                 forms, 100 * noise);
+    else
+        snprintf(finding, sizeof finding,
+                 "%s; at %lld tokens the dearest encoding, %s, takes %.1f times as long as %s.",
+                 forms, (long long)run->length[last], lab->subjects[dearest].variant->title, ratio,
+                 lab->subjects[base].variant->title);
+    pe_result_finding(result, finding);
+}
+
 pe_status cost_show_time(pe_lab *lab, const cost_run *run, pe_result *result, pe_error *err)
 {
     pe_section *section = pe_result_section(result, "Time");
+    state_finding(lab, run, section, result);
     time_curves(lab, run, section, err);
     price_bars(lab, run, section, err);
     const size_t base = baseline_of(lab), last = run->lengths - 1;

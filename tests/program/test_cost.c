@@ -1,6 +1,7 @@
 /* The experiment `cost` as a whole: that times and memory are there, and that a fused form which
  * computes something else is found. How long anything takes is not tested. */
 #include "analysis/start.h"
+#include "cost.h"
 #include "lab/lab.h"
 #include "registry/registry.h"
 #include "report/report.h"
@@ -76,10 +77,42 @@ static void forms_that_differ_are_found(void)
     pe_result_release(result);
 }
 
+/* The report of times of our own: every call takes as long, in all rounds but for a share in one.
+ */
+static void report_of(double disturbance, pe_buffer *text)
+{
+    static cost_run measured;
+    pe_lab lab;
+    pe_error err = {0};
+    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &small, NULL, 0, &err), PE_OK);
+    measured.lengths = measured.naive_lengths = 1;
+    measured.length[0] = 64;
+    for (size_t s = 0; s < COST_SUBJECTS; s++)
+        measured.point[s][0] = (cost_point){.fused = 1e-3, .slowest = 1e-3 * (1 + disturbance)};
+    pe_result *result = pe_result_new("cost", "Cost", "What does it cost?", &err);
+    CU_ASSERT_EQUAL(cost_show_time(&lab, &measured, result, &err), PE_OK);
+    CU_ASSERT_EQUAL(pe_report_text(result, text, &err), PE_OK);
+    pe_result_release(result);
+    pe_lab_close(&lab);
+}
+
+static void a_busy_machine_is_said_and_nothing_is_claimed(void)
+{
+    pe_buffer quiet = {0}, busy = {0};
+    report_of(0.05, &quiet);
+    PE_CONTAINS(quiet.bytes, "takes 1.0 times as long as");
+    PE_CONTAINS(quiet.bytes, "differ by 5 %");
+    report_of(0.8, &busy);
+    PE_CONTAINS(busy.bytes, "The times are rough: the machine was busy, and rounds differ by 80 %");
+    pe_buffer_release(&quiet);
+    pe_buffer_release(&busy);
+}
+
 int main(int argc, char **argv)
 {
     static const pe_test tests[] = {PE_TEST(every_variant_has_a_price_and_both_forms_agree),
-                                    PE_TEST(forms_that_differ_are_found)};
+                                    PE_TEST(forms_that_differ_are_found),
+                                    PE_TEST(a_busy_machine_is_said_and_nothing_is_claimed)};
     pe_analysis_start();
     pe_registry_start();
     return pe_run_tests("program: cost", tests, sizeof tests / sizeof tests[0], argc, argv);
