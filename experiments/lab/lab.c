@@ -106,23 +106,36 @@ static size_t write_setting(const pe_option *option, const pe_value *value, char
     return used;
 }
 
+pe_status pe_lab_settings(const pe_subject *subject, int more, pe_setting **settings, int *count,
+                          pe_error *err)
+{
+    const pe_variant *variant = subject->variant;
+    const size_t room = (size_t)(variant->option_count + more) * sizeof(pe_setting);
+    char *block =
+        pe_allocate(room + (size_t)variant->option_count * SETTING_TEXT, 1, "settings", err);
+    if (!block)
+        return PE_MEMORY;
+    *settings = (pe_setting *)(void *)block;
+    *count = variant->option_count;
+    for (int i = 0; i < *count; i++) {
+        char *text = block + room + (size_t)i * SETTING_TEXT;
+        write_setting(&variant->options[i], &subject->instance->opt[i], text, SETTING_TEXT);
+        (*settings)[i] = (pe_setting){variant->options[i].name, text};
+    }
+    return PE_OK;
+}
+
 pe_status pe_lab_instance(const pe_lab *lab, const pe_subject *subject, const pe_dims *dims,
                           uint64_t seed, pe_instance **instance, pe_error *err)
 {
     (void)lab;
-    const pe_variant *variant = subject->variant;
-    pe_setting settings[PE_MAX_OPTIONS];
-    char *texts = pe_allocate(PE_MAX_OPTIONS, SETTING_TEXT, "settings", err);
-    if (!texts)
-        return PE_MEMORY;
-    for (int i = 0; i < variant->option_count; i++) {
-        char *text = texts + (size_t)i * SETTING_TEXT;
-        write_setting(&variant->options[i], &subject->instance->opt[i], text, SETTING_TEXT);
-        settings[i] = (pe_setting){variant->options[i].name, text};
-    }
-    pe_status status =
-        pe_instance_create(variant, dims, settings, variant->option_count, seed, instance, err);
-    pe_release(texts);
+    pe_setting *settings;
+    int count;
+    pe_status status = pe_lab_settings(subject, 0, &settings, &count, err);
+    if (status != PE_OK)
+        return status;
+    status = pe_instance_create(subject->variant, dims, settings, count, seed, instance, err);
+    pe_release(settings);
     return status;
 }
 

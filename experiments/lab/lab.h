@@ -18,6 +18,7 @@ typedef struct pe_lab_size {
     uint64_t seed;
     const char *text; /* path of a text file */
     bool quick;       /* fewer sizes and draws in the long parts; said in the result */
+    bool full;        /* trained experiments may take a night; not together with quick */
 } pe_lab_size;
 
 /* A variant under test. A variant that refuses this size stays in the list with instance NULL and
@@ -36,6 +37,7 @@ typedef struct pe_lab {
     pe_subject *subjects; /* in the order of the registry */
     unsigned char *text;  /* the first bytes of the file, as tokens */
     size_t text_length;
+    const char *keep; /* folder for trainings that a later run goes on with; NULL: none; lent */
     void (*progress)(void *context, const char *what, double share);
     void *progress_context;
     pe_status (*check)(
@@ -56,6 +58,11 @@ void pe_lab_close(pe_lab *lab);
 
 /* Say how far the work is; gives PE_INTERRUPTED when the user asked to stop. */
 pe_status pe_lab_step(pe_lab *lab, const char *what, double share, pe_error *err);
+
+/* The options of a subject as text, with room for `more` further ones. *settings, with its texts,
+ * is one block that the caller releases (pe_release). */
+pe_status pe_lab_settings(const pe_subject *subject, int more, pe_setting **settings, int *count,
+                          pe_error *err);
 
 /* An instance of the same variant and size with other dims or seed; owned by the caller. */
 pe_status pe_lab_instance(const pe_lab *lab, const pe_subject *subject, const pe_dims *dims,

@@ -37,6 +37,8 @@ static const pe_cli_option options[] = {
     {"text", 0, PE_CLI_TEXT, "FILE", NULL, 0, 0, false,
      "real text, read as bytes (default: the licence text that comes with posenc)"},
     {"quick", 0, PE_CLI_FLAG, NULL, NULL, 0, 0, false, "fewer sizes in the long parts"},
+    {"preset", 0, PE_CLI_CHOICE, "quick|full", "quick", 0, 0, false,
+     "how long trained experiments train: minutes, or a night that can be gone on with"},
     {"dry-run", 'n', PE_CLI_FLAG, NULL, NULL, 0, 0, false, "say what would be run, and stop"},
 };
 static const pe_cli_group experiment_options = PE_CLI_GROUP("Experiment", options);
@@ -49,6 +51,11 @@ static const char *text_path(const pe_cli *cli)
     return access(POSENC_DEFAULT_TEXT, R_OK) == 0 ? POSENC_DEFAULT_TEXT : POSENC_INSTALLED_TEXT;
 }
 
+static bool is_full(const pe_cli *cli)
+{
+    return pe_cli_choice(cli, "preset") == 1 && !pe_cli_flag(cli, "quick");
+}
+
 static pe_lab_size size_of(const pe_cli *cli)
 {
     return (pe_lab_size){
@@ -59,6 +66,7 @@ static pe_lab_size size_of(const pe_cli *cli)
         .seed = (uint64_t)pe_cli_int(cli, "seed"),
         .text = text_path(cli),
         .quick = pe_cli_flag(cli, "quick"),
+        .full = is_full(cli),
     };
 }
 
@@ -149,7 +157,9 @@ static void write_command(const pe_cli *cli, const char *id, char *text, size_t 
     if (pe_cli_text(cli, "text"))
         used = append(text, room, used, " --text %s", pe_cli_text(cli, "text"));
     if (pe_cli_flag(cli, "quick"))
-        append(text, room, used, "%s", " --quick");
+        used = append(text, room, used, "%s", " --quick");
+    if (is_full(cli))
+        append(text, room, used, "%s", " --preset full");
 }
 
 static void state_facts(const pe_cli *cli, const pe_experiment *experiment, pe_result *result)
@@ -250,9 +260,11 @@ static void say_leftovers(const pe_cli *cli, const char *folder)
 static pe_status run_one(const pe_cli *cli, pe_lab *lab, const pe_experiment *experiment,
                          pe_error *err)
 {
-    char folder[4096];
+    char folder[4096], keep[sizeof folder + 16];
     snprintf(folder, sizeof folder, "%s/%s", pe_cli_text(cli, "out"), experiment->id);
     say_leftovers(cli, folder);
+    snprintf(keep, sizeof keep, "%s/trained", folder);
+    lab->keep = is_full(cli) ? keep : NULL;
     pe_result *result = pe_result_new(experiment->id, experiment->title, experiment->question, err);
     if (!result)
         return err->status;
@@ -272,6 +284,7 @@ static pe_status run_one(const pe_cli *cli, pe_lab *lab, const pe_experiment *ex
         status = pe_fail(err, PE_DIFFERS, "%s: %zu verdicts failed; %s/verdicts.csv lists them",
                          experiment->id, pe_result_count(result, PE_VERDICT_FAIL), folder);
     pe_result_release(result);
+    lab->keep = NULL;
     return status;
 }
 
