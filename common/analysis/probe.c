@@ -1,107 +1,62 @@
 #include "analysis/probe.h"
 
 #include "analysis/random.h"
+#include "analysis/ridge.h"
 #include "analysis/start.h"
 #include "base/memory.h"
 
-#include <gsl/gsl_linalg.h>
 #include <math.h>
 
-/* The augmented least-squares system [X; sqrt(ridge) I] w = [y; 0] of rows = trained + d. */
 typedef struct probe {
     const double *P;
     size_t T, d, trained, tested;
-    size_t *test;    /* rising rows that are held out */
-    double *mean;    /* d: column means of the training rows */
-    double *A;       /* (rows, d) */
-    double *reflect; /* (d, d): block reflectors of the QR */
-    double *vectors; /* y (rows), w (rows), work (d) */
-    double mean_position;
+    size_t *test; /* rising rows that are held out */
+    double *X;    /* (trained, d) the other rows */
+    double *y;    /* (trained) their positions, then w (d + 1) */
 } probe;
 
 static void free_probe(probe *p)
 {
     pe_release(p->test);
-    pe_release(p->mean);
-    pe_release(p->A);
-    pe_release(p->reflect);
-    pe_release(p->vectors);
+    pe_release(p->X);
+    pe_release(p->y);
 }
 
 static pe_status allocate_probe(probe *p, pe_error *err)
 {
-    size_t rows = p->trained + p->d, d = p->d;
     p->test = pe_allocate(p->tested, sizeof *p->test, "held-out rows", err);
     if (p->test)
-        p->mean = pe_allocate(d, sizeof *p->mean, "column means", err);
-    if (p->mean)
-        p->A = pe_allocate(rows, d * sizeof *p->A, "ridge system", err);
-    if (p->A)
-        p->reflect = pe_allocate(d, d * sizeof *p->reflect, "reflectors", err);
-    if (p->reflect)
-        p->vectors = pe_allocate(2 * rows + d, sizeof *p->vectors, "ridge vectors", err);
-    return p->vectors ? PE_OK : PE_MEMORY;
+        p->X = pe_allocate(p->trained, p->d * sizeof *p->X, "training rows", err);
+    if (p->X)
+        p->y = pe_allocate(p->trained + p->d + 1, sizeof *p->y, "positions", err);
+    return p->y ? PE_OK : PE_MEMORY;
 }
 
 /* The training rows are those that p->test, rising, jumps over. */
-static size_t next_training_row(const probe *p, size_t t, size_t *skipped)
+static double gather_training(probe *p)
 {
-    while (*skipped < p->tested && p->test[*skipped] == t) {
-        t++;
-        ++*skipped;
-    }
-    return t;
-}
-
-static void find_means(probe *p)
-{
-    size_t skipped = 0, t = 0;
-    for (size_t n = 0; n < p->trained; n++, t++) {
-        t = next_training_row(p, t, &skipped);
-        p->mean_position += (double)t / (double)p->trained;
+    size_t skipped = 0, n = 0;
+    double mean = 0;
+    for (size_t t = 0; t < p->T; t++) {
+        if (skipped < p->tested && p->test[skipped] == t) {
+            skipped++;
+            continue;
+        }
         for (size_t c = 0; c < p->d; c++)
-            p->mean[c] += p->P[t * p->d + c] / (double)p->trained;
+            p->X[n * p->d + c] = p->P[t * p->d + c];
+        p->y[n++] = (double)t;
+        mean += (double)t / (double)p->trained;
     }
+    return mean;
 }
 
-static void fill_system(probe *p, double ridge)
+static void test_rows(const probe *p, double mean, pe_position_probe *out)
 {
-    size_t skipped = 0, t = 0, d = p->d;
-    for (size_t n = 0; n < p->trained; n++, t++) {
-        t = next_training_row(p, t, &skipped);
-        p->vectors[n] = (double)t - p->mean_position;
-        for (size_t c = 0; c < d; c++)
-            p->A[n * d + c] = p->P[t * d + c] - p->mean[c];
-    }
-    for (size_t c = 0; c < d; c++)
-        p->A[(p->trained + c) * d + c] = sqrt(ridge);
-}
-
-/* No normal equations: their condition number is the square, and a ridge of 1e-8 would drown. */
-static pe_status solve(probe *p, pe_error *err)
-{
-    size_t rows = p->trained + p->d, d = p->d;
-    gsl_matrix_view A = gsl_matrix_view_array(p->A, rows, d);
-    gsl_matrix_view reflect = gsl_matrix_view_array(p->reflect, d, d);
-    gsl_vector_view y = gsl_vector_view_array(p->vectors, rows);
-    gsl_vector_view w = gsl_vector_view_array(p->vectors + rows, rows);
-    gsl_vector_view work = gsl_vector_view_array(p->vectors + 2 * rows, d);
-    int code = gsl_linalg_QR_decomp_r(&A.matrix, &reflect.matrix);
-    if (!code)
-        code =
-            gsl_linalg_QR_lssolve_r(&A.matrix, &reflect.matrix, &y.vector, &w.vector, &work.vector);
-    return pe_gsl(code, "position probe", err);
-}
-
-static void test_rows(const probe *p, pe_position_probe *out)
-{
-    const double *w = p->vectors + p->trained + p->d;
+    const double *w = p->y + p->trained;
     for (size_t n = 0; n < p->tested; n++) {
-        size_t t = p->test[n];
-        double gap = p->mean_position - (double)t;
-        out->chance += fabs(gap) / (double)p->tested;
-        for (size_t c = 0; c < p->d; c++)
-            gap += w[c] * (p->P[t * p->d + c] - p->mean[c]);
+        const double t = (double)p->test[n];
+        const double gap = pe_ridge_predict(w, p->P + p->test[n] * p->d, p->d) - t;
+        out->chance += fabs(mean - t) / (double)p->tested;
         out->mae += fabs(gap) / (double)p->tested;
         out->worst = fmax(out->worst, fabs(gap));
     }
@@ -134,17 +89,17 @@ pe_status pe_probe_position(const double *P, size_t T, size_t d, double held_out
     if (st != PE_OK)
         return st;
     p.trained = T - p.tested;
+    double mean = 0;
     st = allocate_probe(&p, err);
     if (st == PE_OK) {
         pe_stream stream = pe_stream_open(seed, "held-out positions", 0);
         pe_choose(&stream, p.test, p.tested, T);
-        find_means(&p);
-        fill_system(&p, ridge);
-        st = solve(&p, err);
+        mean = gather_training(&p);
+        st = pe_ridge_fit(p.X, p.y, p.trained, d, ridge, p.y + p.trained, err);
     }
     if (st == PE_OK) {
         *out = (pe_position_probe){.ridge = ridge, .trained = p.trained, .tested = p.tested};
-        test_rows(&p, out);
+        test_rows(&p, mean, out);
     }
     free_probe(&p);
     return st;
