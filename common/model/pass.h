@@ -10,6 +10,6 @@ enum {
 
 #define NORM_EPSILON 1e-5 /* of the norms, as in PyTorch */
 
-#define ATTEND_GRADIENT M(pe_attend_reference_gradient)
+#define ATTEND_GRADIENT M(pe_attend_tiled_gradient)
 
 #endif

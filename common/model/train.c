@@ -86,7 +86,7 @@ pe_status pe_training_create(const pe_training_config *config, pe_training **tra
     if (!made)
         return PE_MEMORY;
     made->config = *config;
-    made->loss = made->held_out_loss = made->norm = NAN;
+    made->loss = made->held_out_loss = made->norm = (double)NAN;
     fill_defaults(&made->config);
     status = allocate(made, err);
     if (status == PE_OK)
@@ -191,7 +191,7 @@ static pe_status take_step(pe_training *t, pe_error *err)
     status = update(t, t->step + 1, err);
     t->step++;
     t->rows[t->row_count++] =
-        (pe_training_row){.step = (double)t->step, .loss = t->loss, .held_out = NAN};
+        (pe_training_row){.step = (double)t->step, .loss = t->loss, .held_out = (double)NAN};
     return status;
 }
 

@@ -197,9 +197,125 @@ def txl(length, past):
     return without_gradient(work)
 
 
+# ---- a training step ------------------------------------------------------------------------------
+
+
+def training(kind, layers=4, width=128, heads=4, length=128, batch=32, vocabulary=256, clip=16):
+    """A pre-norm transformer with AdamW, the relative parts in their fast forms (shaw_good, txl_good)."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    size = width // heads
+    token = torch.arange(length)
+    later = torch.ones(length, length, dtype=torch.bool).triu(1)
+    index = (token[None] - token[:, None]).clamp(-clip, clip) + clip
+    turn = 10000.0 ** (-torch.arange(0, size, 2) / size)
+    cosine, sine = (token[:, None] * turn).cos(), (token[:, None] * turn).sin()
+    waves = torch.as_tensor(np_table(length, width)()).flip(0)
+
+    def skew(x):
+        n = x.shape[-1]
+        step = (heads * length * n, length * n, n - 1, 1)
+        return x.as_strided((batch, heads, length, length), step, length - 1)
+
+    def rotate(x):
+        a, b = x[..., 0::2], x[..., 1::2]
+        return torch.stack((a * cosine - b * sine, a * sine + b * cosine), -1).flatten(-2)
+
+    def by_offset(w):
+        wide = length + 2 * clip
+        step = (heads * length * wide, length * wide, wide + 1, 1)
+        band = F.pad(w, (clip, clip)).as_strided((batch, heads, length, 2 * clip - 1), step, 1)
+        left, right = w.tril(-clip).sum(-1, keepdim=True), w.triu(clip).sum(-1, keepdim=True)
+        return torch.cat((left, band, right), -1)
+
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inward, self.outward = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            if kind == "shaw":
+                self.key_rows = nn.Parameter(0.02 * torch.randn(2 * clip + 1, size))
+                self.value_rows = nn.Parameter(0.02 * torch.randn(2 * clip + 1, size))
+            if kind == "txl":
+                self.rows = nn.Linear(width, width, bias=False)
+                self.u = nn.Parameter(torch.zeros(heads, 1, size))
+                self.w = nn.Parameter(torch.zeros(heads, 1, size))
+
+        def forward(self, x):
+            q, k, v = self.inward(x).view(batch, length, 3, heads, size).permute(2, 0, 3, 1, 4)
+            if kind == "rope":
+                q, k = rotate(q), rotate(k)
+            logits = (q + self.u if kind == "txl" else q) @ k.transpose(2, 3)
+            if kind == "txl":
+                rows = self.rows(waves).view(length, heads, size).permute(1, 2, 0)
+                logits = logits + skew(F.pad((q + self.w) @ rows, (0, length - 1)))
+            if kind == "shaw":
+                logits = logits + (q @ self.key_rows.T).gather(-1, index.expand(logits.shape))
+            w = torch.softmax((logits / math.sqrt(size)).masked_fill(later, -math.inf), -1)
+            out = w @ v
+            if kind == "shaw":
+                out = out + by_offset(w) @ self.value_rows
+            return self.outward(out.transpose(1, 2).reshape(batch, length, width))
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.attention = Attention()
+            self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+        def forward(self, x):
+            x = x + self.attention(self.first(x))
+            return x + self.down(F.gelu(self.up(self.second(x))))
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tokens = nn.Embedding(vocabulary, width)
+            self.positions = nn.Embedding(length, width) if kind == "learned" else None
+            self.blocks = nn.ModuleList(Block() for _ in range(layers))
+            self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, vocabulary, bias=False)
+
+        def forward(self, x):
+            x = self.tokens(x)
+            x = x + self.positions.weight if self.positions else x
+            for block in self.blocks:
+                x = block(x)
+            return self.head(self.norm(x))
+
+    model = Model()
+    steps = torch.optim.AdamW(model.parameters(), lr=1e-3, foreach=True)
+    read, asked = (torch.randint(0, vocabulary, (batch, length)) for _ in range(2))
+
+    def work():
+        steps.zero_grad(set_to_none=True)
+        F.cross_entropy(model(read).flatten(0, 1), asked.flatten()).backward()
+        steps.step()
+
+    return work
+
+
+def train_learned():
+    return training("learned")
+
+
+def train_shaw():
+    return training("shaw")
+
+
+def train_txl():
+    return training("txl")
+
+
+def train_rope():
+    return training("rope")
+
+
 def main():
     name, *sizes = sys.argv[1].split(":")
     peers = (torch_table, np_table, gram, embed, plain, shaw_good, txl_good, txl)
+    peers += (train_learned, train_shaw, train_txl, train_rope)
     by_name = {peer.__name__: peer for peer in peers}
     if name not in by_name:
         sys.exit("there is no peer for " + sys.argv[1])

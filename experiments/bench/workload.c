@@ -21,6 +21,7 @@ void pe_workload_release(pe_workload *w)
 {
     pe_instance_release(w->instance);
     pe_table_release(w->table);
+    pe_workload_training_release(w->training);
     for (size_t i = 0; i < sizeof w->block / sizeof w->block[0]; i++)
         pe_release(w->block[i]);
     *w = (pe_workload){0};
@@ -93,7 +94,7 @@ static pe_status find_line(const char *text, const line *lines, size_t count, co
 
 static pe_status read_arguments(const char *text, const line *l, int64_t *argument, pe_error *err)
 {
-    int wanted = 1, got = 0;
+    int wanted = strcmp(l->arguments, "-") != 0, got = 0;
     for (const char *c = l->arguments; *c; c++)
         wanted += *c == ':';
     const char *at = strchr(text, ':');
@@ -158,6 +159,8 @@ static pe_status make_with_variant(const char *text, const line *l, uint64_t see
     pe_status status = find_variant(text, l, &variant, err);
     if (status != PE_OK)
         return status;
+    if (is_kind(l, "train"))
+        return pe_workload_train(w, variant, seed, err);
     char room[2 * FIELD];
     pe_setting setting;
     const int settings = fill_setting(l, w->argument, room, &setting);

@@ -7,6 +7,7 @@
 typedef struct pe_workload {
     pe_instance *instance;
     struct pe_table *table;
+    struct pe_bench_training *training;
     int64_t argument[4];
     double bytes, operations; /* written; additions and multiplications. 0: not what counts */
     /* Do the work once, into buffers that exist already; with a checksum, sum up what came out. */

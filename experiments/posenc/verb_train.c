@@ -252,6 +252,9 @@ static pe_status train(job *j, pe_error *err)
     pe_progress_begin(&j->progress, j->cli, j->what, steps);
     pe_status status = pe_training_run(j->training, 0, err);
     pe_progress_end(&j->progress);
+    if ((status == PE_INTERRUPTED || status == PE_TERMINATED) && pe_cli_text(j->cli, "out"))
+        return pe_fail(err, status, "interrupted after step %lld, which %s keeps; --resume goes on",
+                       (long long)pe_training_step(j->training), pe_cli_text(j->cli, "out"));
     return status == PE_OK ? print_summary(j, seconds() - j->began, err) : status;
 }
 
