@@ -309,17 +309,39 @@ pe_status matter_measure(const pe_lab *lab, const pe_subject *subject, matter_fo
     return status;
 }
 
-pe_status precision_matter(precision_run *run, pe_error *err)
+/* Each variant is one thread's; what it finds does not depend on the others. */
+static pe_status measure_all(precision_run *run, matter_found *list, pe_error *err)
 {
     const int count = run->lab->subject_count;
-    matter_found *list = pe_allocate((size_t)count, sizeof *list, "effects", err);
-    pe_status status = list ? PE_OK : PE_MEMORY;
-    for (int s = 0; status == PE_OK && s < count; s++) {
-        status = matter_measure(run->lab, &run->lab->subjects[s], &list[s], err);
-        if (status == PE_OK)
-            status =
-                pe_lab_step(run->lab, "does it matter", 0.5 + 0.47 * (double)(s + 1) / count, err);
+    pe_status status = PE_OK;
+    int done = 0;
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int s = 0; s < count; s++) {
+        pe_error own = {0};
+        pe_status mine = PE_OK;
+        bool stopped;
+#pragma omp critical(matter_progress)
+        stopped = status != PE_OK;
+        if (stopped)
+            continue;
+        mine = matter_measure(run->lab, &run->lab->subjects[s], &list[s], &own);
+#pragma omp critical(matter_progress)
+        {
+            done++;
+            if (mine == PE_OK && status == PE_OK)
+                status = mine =
+                    pe_lab_step(run->lab, "does it matter", 0.5 + 0.47 * (double)done / count, err);
+            else if (status == PE_OK)
+                status = pe_fail(err, mine, "%s", own.text);
+        }
     }
+    return status;
+}
+
+pe_status precision_matter(precision_run *run, pe_error *err)
+{
+    matter_found *list = pe_allocate((size_t)run->lab->subject_count, sizeof *list, "effects", err);
+    pe_status status = list ? measure_all(run, list, err) : PE_MEMORY;
     if (status == PE_OK)
         status = matter_show(run, list, err);
     pe_release(list);

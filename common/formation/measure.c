@@ -5,8 +5,9 @@
 #include "numbers/ulp.h"
 
 #include <math.h>
+#include <omp.h>
 
-enum { AT_ONCE = 512 };
+enum { AT_ONCE = 256 };
 
 pe_format pe_formation_format(const pe_formation *path)
 {
@@ -78,38 +79,41 @@ static void measure_block(const pe_formed *formed, size_t pair, size_t n, const 
         error[i] = error_of(format, b->sine[i], b->cosine[i], &b->reference, i);
 }
 
-/* A path that walks from position to position is asked for all of them at once, so that it does not
- * start anew with every block. */
-static void column_in_one(const pe_formed *formed, size_t pair, size_t n, const double *position,
-                          double *sine, double *cosine, block *b, pe_entry_error *error)
+/* A path that walks from position to position was asked for all of them at once, so that it did not
+ * start anew with every block: walked has its n sines and n cosines. Otherwise it is NULL. */
+static void measure_part(const pe_formed *formed, size_t pair, size_t n, const double *position,
+                         size_t from, const double *walked, block *b, pe_entry_error *error)
 {
     const pe_format format = pe_formation_format(&formed->formation);
-    pe_formed_column(formed, pair, n, position, sine, cosine, 1);
-    for (size_t from = 0; from < n; from += AT_ONCE) {
-        const size_t count = n - from < AT_ONCE ? n - from : AT_ONCE;
-        refer(formed, pair, format, count, position + from, &b->reference);
-        for (size_t i = 0; i < count; i++)
-            error[from + i] = error_of(format, sine[from + i], cosine[from + i], &b->reference, i);
+    const size_t count = n - from < AT_ONCE ? n - from : AT_ONCE;
+    if (!walked) {
+        measure_block(formed, pair, count, position + from, b, error + from);
+        return;
     }
+    refer(formed, pair, format, count, position + from, &b->reference);
+    for (size_t i = 0; i < count; i++)
+        error[from + i] =
+            error_of(format, walked[from + i], walked[n + from + i], &b->reference, i);
 }
 
 pe_status pe_formation_errors(const pe_formed *formed, size_t pair, size_t n,
                               const double *position, pe_entry_error *error, pe_error *err)
 {
     const bool walks = formed->formation.angle.formula == PE_ANGLE_ADDITION;
-    block *b = pe_allocate_unset(1, sizeof *b, "errors of a path", err);
-    double *entries =
-        pe_allocate_unset(walks ? 2 * n : 0, sizeof *entries, "sines and cosines", err);
-    if (b && entries && walks)
-        column_in_one(formed, pair, n, position, entries, entries + n, b, error);
-    else if (b && entries)
+    const size_t threads = n > AT_ONCE ? (size_t)omp_get_max_threads() : 1;
+    block *b = pe_allocate_unset(threads, sizeof *b, "errors of a path", err);
+    double *walked = pe_allocate_unset(walks ? 2 * n : 0, sizeof *walked, "sines and cosines", err);
+    const bool ready = b && walked;
+    if (ready && walks)
+        pe_formed_column(formed, pair, n, position, walked, walked + n, 1);
+    if (ready)
+#pragma omp parallel for schedule(dynamic) num_threads((int)threads) if (threads > 1)
         for (size_t from = 0; from < n; from += AT_ONCE)
-            measure_block(formed, pair, n - from < AT_ONCE ? n - from : AT_ONCE, position + from, b,
-                          error + from);
-    const bool done = b && entries;
+            measure_part(formed, pair, n, position, from, walks ? walked : NULL,
+                         &b[omp_get_thread_num()], error);
     pe_release(b);
-    pe_release(entries);
-    return done ? PE_OK : PE_MEMORY;
+    pe_release(walked);
+    return ready ? PE_OK : PE_MEMORY;
 }
 
 /* ---- all pairs ---- */
