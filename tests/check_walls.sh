@@ -115,7 +115,7 @@ only 'jansson' jansson common/io common/report common/cli experiments/posenc
 only '(cblas|openblas|lapacke)' BLAS common/core
 only 'dlfcn' dlopen common/registry
 only 'mpfr' MPFR tests
-only '(omp)\.h' OpenMP common/core common/numbers common/model common/cli experiments/posenc experiments/bench
+only '(omp)\.h' OpenMP common/core common/numbers common/formation common/model common/cli experiments/posenc experiments/bench
 
 if [ -s "$work/bad" ]; then
     cat "$work/bad"

@@ -153,7 +153,7 @@ static void every_kind_of_kernels_agrees_with_the_reference(void)
     pe_kernels_use(fastest);
 }
 
-static void the_bytes_are_the_same_at_any_number_of_threads(void)
+static void expect_same_bytes(void)
 {
     const pe_setting settings[] = {{"values", "true"}, {"reach", "40"}};
     const int most = omp_get_max_threads();
@@ -176,6 +176,16 @@ static void the_bytes_are_the_same_at_any_number_of_threads(void)
     pe_attended_release(&one);
     release_inputs(&in);
     pe_instance_release(instance);
+}
+
+static void the_bytes_are_the_same_at_any_number_of_threads(void)
+{
+    const char *fastest = pe_kernels_now()->name;
+    for (size_t k = 0; pe_kernels_name(k); k++) {
+        CU_ASSERT_TRUE(pe_kernels_use(pe_kernels_name(k)));
+        expect_same_bytes();
+    }
+    pe_kernels_use(fastest);
 }
 
 /* Logits of -inf weigh nothing next to finite ones, also when a whole tile of them comes first, and
@@ -231,9 +241,106 @@ static void infinite_values_reach_only_those_who_see_them(void)
     pe_instance_release(instance);
 }
 
+/* ---- what is not finite, and what is almost nothing, by every kind of kernels ---- */
+
+/* Spoils inputs of 150 x 150 tokens. */
+typedef void (*spoil)(inputs *in, pe_job *job);
+
+static void nan_query(inputs *in, pe_job *job)
+{
+    (void)job;
+    in->q[70 * D + 2] = (double)NAN;
+}
+
+static void nan_key(inputs *in, pe_job *job)
+{
+    (void)job;
+    in->k[140 * D + 1] = (double)NAN;
+}
+
+static void nan_value(inputs *in, pe_job *job)
+{
+    (void)job;
+    in->v[140 * D] = (double)NAN;
+}
+
+static void infinite_logits(inputs *in, pe_job *job)
+{
+    (void)job;
+    in->k[30 * D] = HUGE_VAL;
+    in->k[131 * D] = -HUGE_VAL;
+}
+
+static void unseen_queries(inputs *in, pe_job *job)
+{
+    (void)in;
+    static const int64_t starts[B] = {90, 149};
+    job->key_starts = starts; /* causal: queries before these see nothing */
+}
+
+static void denormals(inputs *in, pe_job *job)
+{
+    (void)job;
+    for (int64_t at = 0; at < B * H * in->nq * D; at++)
+        in->q[at] *= 0x1p-135;
+    for (int64_t at = 0; at < B * H * in->nk * D; at += 3)
+        in->v[at] *= 0x1p-140;
+}
+
+static int kind_of(double x)
+{
+    return isnan(x) ? 0 : isfinite(x) ? 1 : x > 0 ? 2 : 3;
+}
+
+/* Finite, infinite and NaN where the reference in float is; finite ones within the bound. */
+static void expect_same_kinds(const char *what, spoil spoils)
+{
+    const pe_setting settings[] = {{"values", "true"}, {"reach", "40"}};
+    pe_instance *instance = make_odd(settings, 2);
+    inputs in = make_inputs(150, 150);
+    const double bound = bound_of(&in, (double)FLT_EPSILON);
+    pe_job job = job_of(instance, &in);
+    pe_attended reference, tiled;
+    job.precision = PE_FLOAT;
+    job.causal = true;
+    spoils(&in, &job);
+    CU_ASSERT_EQUAL_FATAL(pe_run_attention(&job, &reference, NULL), PE_OK);
+    job.method = PE_TILED;
+    CU_ASSERT_EQUAL_FATAL(pe_run_attention(&job, &tiled, NULL), PE_OK);
+    int other_kind = 0;
+    for (size_t at = 0; at < tiled.out.count; at++) {
+        other_kind += kind_of(tiled.out.hi[at]) != kind_of(reference.out.hi[at]);
+        if (isfinite(reference.out.hi[at]) && isfinite(tiled.out.hi[at]))
+            PE_NEAR(what, tiled.out.hi[at], reference.out.hi[at], bound);
+    }
+    if (other_kind)
+        printf("\n    %s by %s: %d outputs", what, pe_kernels_now()->name, other_kind);
+    CU_ASSERT_EQUAL(other_kind, 0);
+    pe_attended_release(&reference);
+    pe_attended_release(&tiled);
+    release_inputs(&in);
+    pe_instance_release(instance);
+}
+
+static void every_kind_of_kernels_keeps_nan_infinity_empty_rows_and_denormals(void)
+{
+    const char *fastest = pe_kernels_now()->name;
+    for (size_t k = 0; pe_kernels_name(k); k++) {
+        CU_ASSERT_TRUE(pe_kernels_use(pe_kernels_name(k)));
+        expect_same_kinds("NaN in a query", nan_query);
+        expect_same_kinds("NaN in a key", nan_key);
+        expect_same_kinds("NaN in a value", nan_value);
+        expect_same_kinds("infinite logits", infinite_logits);
+        expect_same_kinds("queries that see nothing", unseen_queries);
+        expect_same_kinds("denormals", denormals);
+    }
+    pe_kernels_use(fastest);
+}
+
 PE_TEST_MAIN("core: tiled attention", PE_TEST(every_shape_agrees_with_the_reference),
              PE_TEST(heads_together_agree_with_the_reference),
              PE_TEST(every_kind_of_kernels_agrees_with_the_reference),
              PE_TEST(the_bytes_are_the_same_at_any_number_of_threads),
              PE_TEST(logits_of_minus_infinity_weigh_nothing),
+             PE_TEST(every_kind_of_kernels_keeps_nan_infinity_empty_rows_and_denormals),
              PE_TEST(infinite_values_reach_only_those_who_see_them))
