@@ -91,7 +91,7 @@ static void report_of(double disturbance, pe_buffer *text)
         measured.point[s][0] = (cost_point){.fused = 1e-3, .slowest = 1e-3 * (1 + disturbance)};
     pe_result *result = pe_result_new("cost", "Cost", "What does it cost?", &err);
     CU_ASSERT_EQUAL(cost_show_time(&lab, &measured, result, &err), PE_OK);
-    CU_ASSERT_EQUAL(pe_report_text(result, text, &err), PE_OK);
+    CU_ASSERT_EQUAL(pe_report_json(result, text, &err), PE_OK);
     pe_result_release(result);
     pe_lab_close(&lab);
 }
