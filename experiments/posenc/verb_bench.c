@@ -148,12 +148,35 @@ static void print_list(FILE *out, const void *data)
     fputs(data, out);
 }
 
+/* The lines of the list as rows, for programs. */
+static pe_status print_list_rows(const pe_cli *cli, pe_error *err)
+{
+    static const char *const columns[] = {"workload", "kind", "arguments", "variant", "settings"};
+    json_t *rows = json_array();
+    const char *end;
+    for (const char *at = pe_workload_list(); (end = strchr(at, '\n')) != NULL; at = end + 1) {
+        char line[256], word[5][64] = {{0}};
+        snprintf(line, sizeof line, "%.*s", (int)(end - at), at);
+        if (*line == '#' || sscanf(line, "%63s %63s %63s %63s %63[^\n]", word[0], word[1], word[2],
+                                   word[3], word[4]) < 4)
+            continue;
+        json_t *row = json_object();
+        for (int c = 0; c < 5; c++)
+            json_object_set_new(row, columns[c], json_string(word[c]));
+        json_array_append_new(rows, row);
+    }
+    pe_status status = pe_print_rows(cli, rows, 5, columns, err);
+    json_decref(rows);
+    return status;
+}
+
 static pe_status bench(const pe_cli *cli, pe_error *err)
 {
     static const char *const columns[] = {"workload", "median_s", "min_s",       "max_s",
                                           "reps",     "threads",  "rss_peak_mb", "rss_delta_mb"};
     if (pe_cli_flag(cli, "list"))
-        return pe_print_text(print_list, pe_workload_list(), err);
+        return pe_cli_flag(cli, "json") ? print_list_rows(cli, err)
+                                        : pe_print_text(print_list, pe_workload_list(), err);
     pe_analysis_start();
     if (pe_cli_flag(cli, "ratios") || (pe_cli_flag(cli, "against-torch") && cli->word_count == 0))
         return bench_goals(cli, err);

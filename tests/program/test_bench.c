@@ -21,6 +21,7 @@ static void make_python(void)
 static void a_peer_runs_under_every_setting_and_then_under_the_fastest(void)
 {
     make_python();
+    unsetenv("OMP_WAIT_POLICY"); /* ctest sets it, and the first setting is the user's own */
     const outcome *r = run("$P bench plain:16 --against-torch --python ./python --reps 3 "
                            "--threads 2 --json");
     CU_ASSERT_EQUAL(r->code, 0);
@@ -104,7 +105,17 @@ static void wrong_names_are_refused_with_what_would_be_right(void)
     PE_CONTAINS(r->err, "sgemm:M:N:K");
 }
 
-PE_TEST_MAIN("program: bench", PE_TEST(a_peer_runs_under_every_setting_and_then_under_the_fastest),
+static void the_list_of_workloads_is_json_for_programs(void)
+{
+    const outcome *r = run("$P bench --list --json");
+    CU_ASSERT_EQUAL(r->code, 0);
+    PE_CONTAINS(r->out, "\"workload\": \"shaw_good\"");
+    PE_CONTAINS(r->out, "\"settings\": \"clip=$2\"");
+    CU_ASSERT_PTR_NULL(strchr(r->out, '#'));
+}
+
+PE_TEST_MAIN("program: bench", PE_TEST(the_list_of_workloads_is_json_for_programs),
+             PE_TEST(a_peer_runs_under_every_setting_and_then_under_the_fastest),
              PE_TEST(a_python_without_peers_is_named_with_its_last_words),
              PE_TEST(limits_and_any_variant_can_be_timed),
              PE_TEST(goals_are_measured_judged_and_written),
