@@ -255,8 +255,8 @@ static void check_turns(const pe_kernels *kernels)
         CU_ASSERT_TRUE(n == COUNT || sine[n] == 7);
         for (int i = 0; i < n; i++) {
             const double s = sin((double)angle[i]), c = cos((double)angle[i]);
-            const double us = ldexp(1, ilogb(s) - 23), uc = ldexp(1, ilogb(c) - 23);
-            worst = fmax(worst, s == 0 ? fabs((double)sine[i]) : fabs((double)sine[i] - s) / us);
+            const double us = s == 0 ? 1 : ldexp(1, ilogb(s) - 23), uc = ldexp(1, ilogb(c) - 23);
+            worst = fmax(worst, fabs((double)sine[i] - s) / us);
             worst = fmax(worst, fabs((double)cosine[i] - c) / uc);
         }
     }
