@@ -28,6 +28,7 @@ static void become_peer(const char *python, const char *workload, const pe_peer_
     setenv("OMP_NUM_THREADS", number, 1);
     setenv("OPENBLAS_NUM_THREADS", number, 1);
     setenv("MKL_NUM_THREADS", number, 1);
+    unsetenv("OMP_WAIT_POLICY"); /* ours, perhaps; the settings say theirs */
     for (int i = 0; setting->environment[i]; i++) {
         char name[64];
         const char *equals = strchr(setting->environment[i], '=');
