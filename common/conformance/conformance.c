@@ -163,6 +163,8 @@ static pe_status check_trial(const pe_trial *trial, const pe_conformance_options
         status = pe_check_values(trial, report, err);
     if (status == PE_OK && !options->quick)
         status = pe_check_modes(trial, report, err);
+    if (status == PE_OK && !options->quick)
+        status = pe_check_gradients(trial, report, err);
     if (status == PE_OK)
         status = check_claims(trial, report, err);
     return status;

@@ -10,6 +10,8 @@
  * - modes: reference = tiled; and mask bytes, padding left and right, shorter queries, memory, one
  *   row with a cache, batches, grouped key heads and codes behind padding all give the numbers of
  *   one full causal pass;
+ * - gradients: the backward twins through a whole attention, and of codes, against central
+ *   differences; a variant that lacks a twin is usable but not trainable, which is no failure;
  * - claims: each one, on the quad build (claims.h);
  * - surroundings: rounding mode, locale and signal handlers are as before. */
 #ifndef PE_CONFORMANCE_CONFORMANCE_H

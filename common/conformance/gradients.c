@@ -265,7 +265,8 @@ static pe_status compare_block(study *s, int which, pe_gradient_result *r, pe_er
     pe_status status = PE_OK;
     for (size_t i = 0; i < b->count; i++)
         largest = fmax(largest, fabs(b->g[REFERENCE_F64][i]));
-    for (size_t i = 0; i < b->count && status == PE_OK && !s->k->no_differences; i++) {
+    const size_t step = s->k->most && b->count > s->k->most ? b->count / s->k->most : 1;
+    for (size_t i = 0; i < b->count && status == PE_OK && !s->k->no_differences; i += step) {
         double wanted = 0;
         status = central_difference(s, which, i, &wanted, err);
         const double got = b->g[REFERENCE_F64][i], before = r->difference;
@@ -298,4 +299,153 @@ pe_status pe_gradient_measure(const pe_trial *trial, const pe_gradient_case *k,
         status = compare_block(&s, b, result, err);
     end_study(&s);
     return status;
+}
+
+double pe_gradient_bound(const pe_trial *trial, int64_t nk)
+{
+    return 8 * (double)(nk + trial->instance->dims.head_dim);
+}
+
+/* ---- codes ----------------------------------------------------------------------------------- */
+
+static pe_status codes_loss(const study *s, size_t count, double *value, pe_error *err)
+{
+    const pe_status status = pe_instance_code_rows(s->trial->instance, PE_DOUBLE, s->trial->tokens,
+                                                   s->trial->coord, s->out, err);
+    *value = 0;
+    for (size_t i = 0; i < count; i++)
+        *value += s->dout[i] * s->out[i];
+    return status;
+}
+
+static pe_status codes_block(study *s, int which, size_t most, pe_gradient_result *r, pe_error *err)
+{
+    const block *b = &s->block[which];
+    const size_t step = most && b->count > most ? b->count / most : 1;
+    double largest = 1;
+    pe_status status = PE_OK;
+    for (size_t i = 0; i < b->count; i++)
+        largest = fmax(largest, fabs(b->g[REFERENCE_F64][i]));
+    for (size_t i = 0; i < b->count && status == PE_OK; i += step) {
+        /* A wave at coordinate x bends with (2 pi x)^3: a smaller step than in an attention. */
+        const double was = b->x[i], h = 1e-6 * fmax(1, fabs(was)), got = b->g[REFERENCE_F64][i];
+        double up = 0, down = 0;
+        status = put(s, which, i, was + h, err);
+        if (status == PE_OK)
+            status = codes_loss(s, s->outputs, &up, err);
+        if (status == PE_OK)
+            status = put(s, which, i, was - h, err);
+        if (status == PE_OK)
+            status = codes_loss(s, s->outputs, &down, err);
+        if (status == PE_OK)
+            status = put(s, which, i, was, err);
+        const double wanted = (up - down) / (was + h - (was - h)), before = r->difference;
+        const double error = fabs(got - wanted) / largest;
+        keep_worst(b, i, isnan(error) ? HUGE_VAL : error, &r->difference, r->block,
+                   sizeof r->block);
+        if (r->difference > before) {
+            r->got = got;
+            r->wanted = wanted;
+        }
+    }
+    r->blocks += b->count > 0;
+    return status;
+}
+
+static pe_status derive_codes(study *s, pe_error *err)
+{
+    const pe_instance *instance = s->trial->instance;
+    double *g[PE_MAX_PARAMS], *dplan, *scratch;
+    for (int p = 0; p < PE_MAX_PARAMS; p++)
+        g[p] = s->block[FIRST_PARAM + p].g[REFERENCE_F64];
+    dplan = pe_allocate(instance->info.plan, sizeof *dplan, "plan", err);
+    scratch = dplan ? pe_allocate(instance->info.scratch, sizeof *scratch, "scratch", err) : NULL;
+    if (scratch) {
+        pe_call_f64 c = pe_instance_call_f64(instance, s->trial->tokens);
+        c.g = g;
+        c.dplan = dplan;
+        c.scratch = scratch;
+        instance->variant->f64->embed_vjp(&c, (int)s->trial->tokens, s->trial->coord, s->dout);
+        if (instance->variant->f64->plan_vjp &&
+            (instance->info.plan_depends & PE_ON_PARAMETERS) != 0)
+            instance->variant->f64->plan_vjp(&c, dplan);
+    }
+    pe_release(dplan);
+    pe_release(scratch);
+    return scratch ? PE_OK : PE_MEMORY;
+}
+
+pe_status pe_gradient_measure_codes(const pe_trial *trial, size_t most, pe_gradient_result *result,
+                                    pe_error *err)
+{
+    const pe_instance *instance = trial->instance;
+    study s = {.trial = trial};
+    *result = (pe_gradient_result){0};
+    if (instance->info.embed_width == 0 || !instance->variant->f64->embed_vjp)
+        return PE_OK;
+    s.outputs = (size_t)trial->tokens * (size_t)instance->info.embed_width;
+    s.dout = pe_draw_normal(trial, s.outputs, "gradient by the codes", 1, err);
+    s.out = pe_allocate(s.outputs, sizeof *s.out, "codes", err);
+    pe_status status = s.dout && s.out ? PE_OK : PE_MEMORY;
+    for (int p = 0; p < instance->info.param_count && status == PE_OK; p++)
+        status = draw_block(&s, FIRST_PARAM + p, instance->info.param[p].name,
+                            pe_param_count(&instance->info.param[p]), err);
+    if (status == PE_OK)
+        status = derive_codes(&s, err);
+    for (int p = 0; p < instance->info.param_count && status == PE_OK; p++)
+        status = codes_block(&s, FIRST_PARAM + p, most, result, err);
+    end_study(&s);
+    return status;
+}
+
+/* ---- findings -------------------------------------------------------------------------------- */
+
+enum { SOME = 6 /* numbers of a block that the suite takes differences by */ };
+
+static void judge(pe_conformance *report, const char *name, const pe_gradient_result *r,
+                  pe_status status, const pe_error *why)
+{
+    const bool good = status == PE_OK && r->difference <= 1e-7;
+    if (status != PE_OK)
+        pe_report_add(report, PE_CHECK_FAILED, name, "refused: %.300s", why->text);
+    else if (!good)
+        pe_report_add(report, PE_CHECK_FAILED, name,
+                      "the gradient by %s is %.10g by the twins, %.10g by central differences",
+                      r->block, r->got, r->wanted);
+    else
+        pe_report_add(report, PE_CHECK_PASSED, name,
+                      "%d blocks against central differences: within %.2g", r->blocks,
+                      r->difference);
+}
+
+pe_status pe_check_gradients(const pe_trial *trial, pe_conformance *report, pe_error *err)
+{
+    const char *missing = pe_instance_untrainable(trial->instance);
+    const int64_t T = trial->tokens < 7 ? trial->tokens : 7;
+    const pe_gradient_case k = {.batch = 2, .nq = T > 2 ? T - 2 : T, .nk = T, .most = SOME};
+    pe_gradient_result r;
+    pe_error why = {0};
+    if (missing) {
+        pe_report_add(report, PE_CHECK_SKIPPED, "gradients",
+                      "usable, not trainable: %s has no twin", missing);
+        return PE_OK;
+    }
+    pe_status status = pe_gradient_measure(trial, &k, &r, &why);
+    if (status == PE_MEMORY)
+        return pe_fail(err, status, "%s", why.text);
+    judge(report, "gradients: attention", &r, status, &why);
+    const double most = pe_gradient_bound(trial, T);
+    if (status == PE_OK)
+        pe_report_add(report,
+                      r.tiled <= most && r.in_float <= most ? PE_CHECK_PASSED : PE_CHECK_FAILED,
+                      "gradients: reference = tiled, f32 = f64",
+                      "%.3g eps (%s) and %.3g float eps (%s); rounding explains %.3g", r.tiled,
+                      r.tiled_block, r.in_float, r.float_block, most);
+    if (trial->instance->info.embed_width == 0 || !trial->instance->variant->f64->embed_vjp)
+        return PE_OK;
+    status = pe_gradient_measure_codes(trial, SOME, &r, &why);
+    if (status == PE_MEMORY)
+        return pe_fail(err, status, "%s", why.text);
+    judge(report, "gradients: codes", &r, status, &why);
+    return PE_OK;
 }

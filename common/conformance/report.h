@@ -8,10 +8,12 @@
 __attribute__((format(printf, 4, 5))) void pe_report_add(pe_conformance *report, pe_outcome outcome,
                                                          const char *name, const char *format, ...);
 
-/* Findings about the modes of attention (modes.c), the values (values.c), and what setup says to
- * odd questions (setups.c). PE_MEMORY, else PE_OK: a mode that fails is a finding.*/
+/* Findings about the modes of attention (modes.c), the values (values.c), the gradients
+ * (gradients.c), and what setup says to odd questions (setups.c). PE_MEMORY, else PE_OK: a mode
+ * that fails is a finding.*/
 pe_status pe_check_modes(const pe_trial *trial, pe_conformance *report, pe_error *err);
 pe_status pe_check_values(const pe_trial *trial, pe_conformance *report, pe_error *err);
+pe_status pe_check_gradients(const pe_trial *trial, pe_conformance *report, pe_error *err);
 void pe_check_setup(const pe_instance *instance, pe_conformance *report);
 
 /* Outputs of two runs. Rows a_first .. a_first + rows of every head of `a` (batch 1, a_rows

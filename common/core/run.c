@@ -1,6 +1,7 @@
 #include "core/run.h"
 #include "core/run_typed.h"
 #include "base/memory.h"
+#include "core/gradient.h"
 
 #include <string.h>
 
@@ -323,4 +324,146 @@ pe_status pe_run_attention(const pe_job *job, pe_attended *result, pe_error *err
     for (int i = 0; i < 4; i++)
         pe_release(in[i]);
     return status;
+}
+
+/* ---- gradients ---------------------------------------------------------------------------------
+ */
+
+/* q, k, v, x, the parameters; the gradient by the output. */
+enum { BY_Q, BY_K, BY_V, BY_X, BY_PARAM, BY_ALL = BY_PARAM + PE_MAX_PARAMS };
+
+typedef struct derivation {
+    pe_job job;
+    filled f;
+    void *in[BY_PARAM], *dout;
+    array by[BY_ALL];
+} derivation;
+
+#define DERIVE(suffix)                                                                             \
+    static pe_status derive_##suffix(derivation *d, pe_error *err)                                 \
+    {                                                                                              \
+        const pe_job *job = &d->job;                                                               \
+        const pe_attention_##suffix a = {                                                          \
+            .instance = job->instance,                                                             \
+            .batch = job->batch,                                                                   \
+            .nq = job->nq,                                                                         \
+            .nk = job->nk,                                                                         \
+            .q_index = job->q_index,                                                               \
+            .k_index = job->k_index,                                                               \
+            .q_coord = job->q_coord,                                                               \
+            .k_coord = job->k_coord,                                                               \
+            .offsets_from_coordinates = has_map(job) && job->instance->info.rows != 0,             \
+            .cross = job->cross,                                                                   \
+            .causal = job->causal,                                                                 \
+            .key_starts = job->key_starts,                                                         \
+            .key_lengths = job->key_lengths,                                                       \
+            .allowed = job->allowed,                                                               \
+            .q = d->in[BY_Q],                                                                      \
+            .k = d->in[BY_K],                                                                      \
+            .v = d->in[BY_V],                                                                      \
+            .x = d->in[BY_X],                                                                      \
+        };                                                                                         \
+        PE_REAL_##suffix *dparam[PE_MAX_PARAMS];                                                   \
+        for (int p = 0; p < PE_MAX_PARAMS; p++)                                                    \
+            dparam[p] = d->by[BY_PARAM + p].data;                                                  \
+        const pe_attention_gradient_##suffix g = {.dout = d->dout,                                 \
+                                                  .dq = d->by[BY_Q].data,                          \
+                                                  .dk = d->by[BY_K].data,                          \
+                                                  .dv = d->by[BY_V].data,                          \
+                                                  .dx = d->by[BY_X].data,                          \
+                                                  .dparam = dparam};                               \
+        return job->method == PE_TILED ? pe_attend_tiled_gradient_##suffix(&a, &g, err)            \
+                                       : pe_attend_reference_gradient_##suffix(&a, &g, err);       \
+    }
+#define PE_REAL_f64  double
+#define PE_REAL_f32  float
+#define PE_REAL_f128 pe_quad
+DERIVE(f64)
+DERIVE(f32)
+DERIVE(f128)
+
+static pe_status derive(derivation *d, pe_error *err)
+{
+    if (d->job.precision == PE_DOUBLE)
+        return derive_f64(d, err);
+    return d->job.precision == PE_FLOAT ? derive_f32(d, err) : derive_f128(d, err);
+}
+
+static void list_derivatives(derivation *d, pe_gradients *result)
+{
+    const pe_instance *instance = d->job.instance;
+    const pe_dims *dims = &instance->dims;
+    const size_t B = (size_t)d->job.batch, D = (size_t)dims->head_dim, nk = (size_t)d->job.nk;
+    const size_t keys = B * (size_t)dims->kv_heads * nk * D;
+    d->by[BY_Q] =
+        (array){.count = B * (size_t)dims->heads * (size_t)d->job.nq * D, .to = &result->q};
+    d->by[BY_K] = (array){.count = keys, .to = &result->k};
+    d->by[BY_V] = (array){.count = keys, .to = &result->v};
+    if (d->job.x)
+        d->by[BY_X] = (array){.count = B * nk * (size_t)dims->model_dim, .to = &result->x};
+    for (int p = 0; p < instance->info.param_count; p++)
+        d->by[BY_PARAM + p] =
+            (array){.count = pe_param_count(&instance->info.param[p]), .to = &result->param[p]};
+}
+
+static pe_status prepare_derivation(derivation *d, const double *dout, pe_error *err)
+{
+    pe_job *job = &d->job;
+    const double *const given[BY_PARAM] = {job->q, job->k, job->v, job->x};
+    pe_status status = check_job(job, err);
+    if (status == PE_OK)
+        status = fill_indices(job, &d->f, err);
+    if (status == PE_OK)
+        status = fill_coordinates(job, &d->f, err);
+    if (status == PE_OK)
+        status = pe_instance_prepare(job->instance, job->nk, err);
+    for (int i = 0; status == PE_OK && i < BY_PARAM; i++)
+        if (given[i] && !(d->in[i] = pe_narrow(job->precision, d->by[i].count, given[i],
+                                               "attention inputs", err)))
+            status = PE_MEMORY;
+    if (status == PE_OK &&
+        !(d->dout = pe_narrow(job->precision, d->by[BY_Q].count, dout, "gradient", err)))
+        status = PE_MEMORY;
+    for (int i = 0; status == PE_OK && i < BY_ALL; i++)
+        if (d->by[i].to &&
+            !(d->by[i].data =
+                  pe_allocate(d->by[i].count, pe_precision_size(job->precision), "gradients", err)))
+            status = PE_MEMORY;
+    return status;
+}
+
+pe_status pe_run_gradient(const pe_job *job, const double *dout, pe_gradients *result,
+                          pe_error *err)
+{
+    derivation d = {.job = *job};
+    *result = (pe_gradients){0};
+    d.job.want_logits = d.job.want_weights = d.job.want_terms = false;
+    list_derivatives(&d, result);
+    pe_status status = prepare_derivation(&d, dout, err);
+    if (status == PE_OK)
+        status = derive(&d, err);
+    for (int i = 0; i < BY_ALL; i++) {
+        array *by = &d.by[i];
+        if (status == PE_OK && by->to)
+            status = pe_wide_allocate(by->to, by->count, "gradients", err);
+        if (status == PE_OK && by->to)
+            pe_widen(d.job.precision, by->count, by->data, by->to->hi, by->to->lo);
+        pe_release(by->data);
+    }
+    for (int i = 0; i < BY_PARAM; i++)
+        pe_release(d.in[i]);
+    pe_release(d.dout);
+    release_filled(&d.f);
+    if (status != PE_OK)
+        pe_gradients_release(result);
+    return status;
+}
+
+void pe_gradients_release(pe_gradients *result)
+{
+    pe_wide *const inputs[] = {&result->q, &result->k, &result->v, &result->x};
+    for (int i = 0; i < 4; i++)
+        pe_wide_release(inputs[i]);
+    for (int p = 0; p < PE_MAX_PARAMS; p++)
+        pe_wide_release(&result->param[p]);
 }

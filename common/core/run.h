@@ -38,6 +38,16 @@ typedef struct pe_attended {
 pe_status pe_run_attention(const pe_job *job, pe_attended *result, pe_error *err);
 void pe_attended_release(pe_attended *result);
 
+/* Gradients of a loss by everything that an attention of the job reads, with `dout` (B,H,nq,D) that
+ * by its output (core/gradient.h); x only where `state` reads it. The caller owns *result until
+ * pe_gradients_release, also after a failure (all empty then). */
+typedef struct pe_gradients {
+    pe_wide q, k, v, x, param[PE_MAX_PARAMS];
+} pe_gradients;
+pe_status pe_run_gradient(const pe_job *job, const double *dout, pe_gradients *result,
+                          pe_error *err);
+void pe_gradients_release(pe_gradients *result);
+
 /* Token ids (n) to rows (n, width): table row [* sqrt(d_model)], + or beside the variant's code,
  * dropout with a seed (inverted scaling; rate 0: none). ids equal to `padding_id` (< 0: none) get a
  * zero code, and coordinates count real tokens only.

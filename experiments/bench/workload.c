@@ -92,7 +92,13 @@ static pe_status find_line(const char *text, const line *lines, size_t count, co
     return pe_fail(err, PE_USAGE, "there is no workload %s; %s", name, advice);
 }
 
-static pe_status read_arguments(const char *text, const line *l, int64_t *argument, pe_error *err)
+static bool has_gradient(const line *l)
+{
+    return strcmp(l->kind, "attention") == 0 || strcmp(l->kind, "memory") == 0;
+}
+
+static pe_status read_arguments(const char *text, const line *l, int64_t *argument, bool *gradient,
+                                pe_error *err)
 {
     int wanted = strcmp(l->arguments, "-") != 0, got = 0;
     for (const char *c = l->arguments; *c; c++)
@@ -101,6 +107,11 @@ static pe_status read_arguments(const char *text, const line *l, int64_t *argume
     while (at && got < 4) {
         char *end;
         long long value = strtoll(at + 1, &end, 10);
+        if (got > 0 && end == at + 1 && strcmp(at, ":grad") == 0 && has_gradient(l)) {
+            *gradient = true;
+            at = NULL;
+            break;
+        }
         if (end == at + 1 || value < 1 || value > (1 << 24) || !strchr(":@", *end))
             break;
         argument[got++] = value;
@@ -198,7 +209,7 @@ pe_status pe_workload_make(const char *text, uint64_t seed, pe_workload *w, pe_e
     *w = (pe_workload){0};
     pe_status status = find_line(text, lines, count, &l, err);
     if (status == PE_OK)
-        status = read_arguments(text, l, w->argument, err);
+        status = read_arguments(text, l, w->argument, &w->gradient, err);
     if (status == PE_OK)
         status = make(text, l, seed, w, err);
     if (status != PE_OK)

@@ -9,10 +9,11 @@ typedef struct pe_workload {
     struct pe_table *table;
     struct pe_bench_training *training;
     int64_t argument[4];
+    bool gradient;            /* forward and backward: the name ends in ":grad" */
     double bytes, operations; /* written; additions and multiplications. 0: not what counts */
     /* Do the work once, into buffers that exist already; with a checksum, sum up what came out. */
     pe_status (*run)(struct pe_workload *w, double *checksum, pe_error *err);
-    void *block[12]; /* owned buffers, by kind */
+    void *block[16]; /* owned buffers, by kind */
 } pe_workload;
 
 /* The lines of workloads.txt, for --list. */

@@ -224,7 +224,7 @@ static pe_status attend(case_run *run, inputs *in, pe_error *err)
         status = case_add_wide(run, "out", "output", "(B, H, Lq, D)", 4, in->q.shape, &attended.out,
                                err);
     pe_attended_release(&attended);
-    return status;
+    return status == PE_OK ? case_add_gradients(run, &job, err) : status;
 }
 
 pe_status case_compute_attention(case_run *run, pe_error *err)
@@ -334,6 +334,8 @@ static pe_status run_layer(case_run *run, inputs *in, pe_error *err)
     status = pe_run_layer(&job, &layered, err);
     if (status == PE_OK)
         status = add_layered(run, in, &layered, err);
+    if (status == PE_OK)
+        status = case_add_layer_gradients(run, &job, &layered, err);
     pe_layered_release(&layered);
     return status;
 }

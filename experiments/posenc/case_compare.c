@@ -204,9 +204,7 @@ static pe_status report_file(case_run *run, const pe_case_file *file, const mask
     case_difference *d = &report->item[report->count];
     snprintf(d->name, sizeof d->name, "%s", file->name);
     pe_status status = PE_OK;
-    if (begins(file->role, "gradient"))
-        skip(d, "gradients are not computed yet");
-    else if (of_other_precision(run, file->name))
+    if (of_other_precision(run, file->name))
         skip(d, "belongs to another precision");
     else
         status = compare_file(run, file, mask, tolerance, d, err);

@@ -87,6 +87,13 @@ pe_status case_add_wide(case_run *run, const char *name, const char *role, const
 pe_status case_another_instance(const case_run *run, int heads, const json_t *more,
                                 pe_instance **instance, pe_error *err);
 
+/* Gradients of L = sum(out * G), where the case has G.npy and the variant can be trained: of one
+ * attention, and of a layer with its weights and, where it was given, x and the memory. `job` is
+ * that of the forward call. */
+pe_status case_add_gradients(case_run *run, const pe_job *job, pe_error *err);
+pe_status case_add_layer_gradients(case_run *run, const pe_layer_job *job,
+                                   const pe_layered *layered, pe_error *err);
+
 pe_status case_compute_attention(case_run *run, pe_error *err); /* q, k, v */
 pe_status case_compute_layer(case_run *run, pe_error *err);     /* x or ids, Wq, ... */
 pe_status case_compute_embedding(case_run *run, pe_error *err); /* ids, tok */

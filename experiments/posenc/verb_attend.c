@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "case_open.h"
 #include "cli/print.h"
+#include "core/gradient.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@
 
 static const pe_cli_option options[] = {
     {"output", 'o', PE_CLI_TEXT, "OUT", NULL, 0, 0, false, "the new case folder"},
+    {"grad", 0, PE_CLI_FLAG, NULL, NULL, 0, 0, false,
+     "also the gradients of L = sum(out * G), with G.npy of the case, as grad_*.npy"},
 };
 static const pe_cli_group attend_options = PE_CLI_GROUP("Result", options);
 
@@ -47,7 +50,8 @@ static pe_status add_results(pe_case_writer *w, const case_run *run, pe_error *e
 
 static bool is_kept(const pe_case_file *file)
 {
-    return strncmp(file->role, "input", 5) == 0 || strncmp(file->role, "parameter", 9) == 0;
+    return strncmp(file->role, "input", 5) == 0 || strncmp(file->role, "parameter", 9) == 0 ||
+           strcmp(file->name, "G") == 0;
 }
 
 static pe_status copy_inputs(pe_case_writer *w, const pe_case *c, pe_error *err)
@@ -110,6 +114,39 @@ static pe_status write_case(const char *folder, const case_run *run, pe_error *e
     return status;
 }
 
+/* ---- gradients ---- */
+
+static bool is_gradient(const case_result *result)
+{
+    return strcmp(result->role, "gradient") == 0;
+}
+
+static void leave_gradients_out(case_run *run)
+{
+    int kept = 0;
+    for (int i = 0; i < run->result_count; i++)
+        if (is_gradient(&run->result[i]))
+            pe_release(run->result[i].values);
+        else
+            run->result[kept++] = run->result[i];
+    run->result_count = kept;
+}
+
+static pe_status demand_gradients(const case_run *run, pe_error *err)
+{
+    const char *missing = pe_instance_untrainable(run->instance);
+    for (int i = 0; i < run->result_count; i++)
+        if (is_gradient(&run->result[i]))
+            return PE_OK;
+    if (missing)
+        return pe_fail(err, PE_USAGE, "%s can be used but not trained: its hook %s has no twin",
+                       run->variant->id, missing);
+    return pe_fail(err, PE_FORMAT,
+                   "%s has no gradients: it wants G.npy, the gradient by out, and q, k, v or a "
+                   "layer",
+                   pe_case_name(run->c));
+}
+
 /* ---- run ---- */
 
 static pe_status print_results(const pe_cli *cli, const case_run *run, pe_error *err)
@@ -142,6 +179,10 @@ static pe_status run(const pe_cli *cli, pe_error *err)
     status = case_open_and_compute(cli, cli->words[0], &c, &computed, err);
     if (status == PE_OK && computed.result_count == 0)
         status = pe_fail(err, PE_FORMAT, "%s has nothing to compute", pe_case_name(c));
+    if (status == PE_OK && pe_cli_flag(cli, "grad"))
+        status = demand_gradients(&computed, err);
+    else if (status == PE_OK)
+        leave_gradients_out(&computed);
     if (status == PE_OK)
         status = write_case(folder, &computed, err);
     if (status == PE_OK && !pe_cli_flag(cli, "quiet"))
@@ -158,7 +199,8 @@ const pe_cli_verb verb_attend = {
     .description = "The new folder has the inputs and parameters, too, so that it is a whole case: "
                    "'posenc check OUT' passes, and another program can be compared with it.",
     .examples = "posenc attend my_case -o my_case_out\n"
-                "posenc attend my_case -o out32 --precision f32",
+                "posenc attend my_case -o out32 --precision f32\n"
+                "posenc attend tests/golden/shaw_L13_k3_h4_b3 -o out --grad",
     .least = 1,
     .most = 1,
     .groups = {&attend_options, &case_options},

@@ -195,7 +195,9 @@ const pe_cli_verb verb_check = {
     .summary = "compute cases and compare with the results they hold",
     .description =
         "A case is a folder with case.json and .npy files; tests/golden/README.md has the format. "
-        "Every output, and every intermediate that can be made, is compared: max|x - ref| may be "
+        "Every output, every intermediate that can be made, and the gradients of an attention or "
+        "layer "
+        "that has G.npy (L = sum(out * G)) are compared: max|x - ref| may be "
         "tolerance (1 + max|ref|). The last line has the largest difference, measured by what is "
         "allowed. Exit code 0: all the same, 1: something differs. With --layouts the words are "
         "two "

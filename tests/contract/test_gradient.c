@@ -30,13 +30,6 @@ static const pe_gradient_case cases[] = {{.batch = 2, .nq = 5, .nk = 7},
                                          {.batch = 1, .nq = 5, .nk = 6, .gaps = true}};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-/* The two ways sum up to nq * nk * D products in another order, and errors of sums grow with the
- * root of their length at most; measured: below a tenth of this in double, a third in float. */
-static double tolerance(const pe_trial *trial, const pe_gradient_case *k)
-{
-    return 8 * (double)(k->nk + trial->instance->dims.head_dim);
-}
-
 static void expect(const pe_trial *trial, const pe_gradient_case *k)
 {
     pe_error err = {0};
@@ -46,7 +39,7 @@ static void expect(const pe_trial *trial, const pe_gradient_case *k)
     if (status != PE_OK)
         printf("\n    %s: %s", id, err.text);
     CU_ASSERT_EQUAL(status, PE_OK);
-    const double most = tolerance(trial, k);
+    const double most = pe_gradient_bound(trial, k->nk);
     if (!(r.difference <= 1e-7))
         printf("\n    %s: %s is %.17g, central differences say %.17g", id, r.block, r.got,
                r.wanted);
@@ -69,6 +62,13 @@ static void measure(const pe_variant *variant, const pe_dims *dims, const pe_set
     expect(&trial, k);
     (*done)++;
     pe_trial_end(&trial);
+}
+
+/* A twin that forgets its parameter. */
+static void idle_relative(const pe_call_f64 *c, int n, const double *offset,
+                          const pe_rows_f64 *drows)
+{
+    (void)c, (void)n, (void)offset, (void)drows;
 }
 
 /* All cases on the first shape that is taken, one on each other. */
@@ -154,6 +154,71 @@ static void nan_in_gives_nan_out(void)
         }
 }
 
+static void gradients_of_codes_are_those_of_central_differences(void)
+{
+    int learned = 0;
+    pe_registry_start();
+    for (size_t v = 0; v < pe_registry_count(); v++)
+        for (int s = 0; s < SHAPES; s++) {
+            pe_trial trial;
+            pe_gradient_result r;
+            if (pe_trial_begin(pe_registry_at(v), &shapes[s], NULL, 0, SEED, &trial, NULL) != PE_OK)
+                continue;
+            CU_ASSERT_EQUAL(pe_gradient_measure_codes(&trial, 0, &r, NULL), PE_OK);
+            CU_ASSERT(r.difference <= 1e-7);
+            learned += r.blocks > 0;
+            pe_trial_end(&trial);
+        }
+    CU_ASSERT(learned > 0);
+}
+
+static void failed_allocations_are_reported_and_leak_nothing(void)
+{
+    const pe_gradient_case k = {.batch = 1, .nq = 3, .nk = 4, .no_differences = true};
+    pe_registry_start();
+    for (size_t v = 0; v < pe_registry_count(); v++) {
+        pe_trial trial;
+        pe_status status = PE_MEMORY;
+        if (pe_trial_begin(pe_registry_at(v), &shapes[1], NULL, 0, SEED, &trial, NULL) != PE_OK)
+            continue;
+        const long blocks = pe_live_blocks();
+        for (long allowed = 0; status == PE_MEMORY && allowed < 1000; allowed++) {
+            pe_gradient_result r;
+            pe_fail_allocations_after(allowed);
+            status = pe_gradient_measure(&trial, &k, &r, NULL);
+            pe_fail_allocations_after(-1);
+            CU_ASSERT_EQUAL(pe_live_blocks(), blocks);
+        }
+        CU_ASSERT_EQUAL(status, PE_OK);
+        pe_trial_end(&trial);
+    }
+}
+
+static void a_wrong_twin_is_found_and_a_missing_one_named(void)
+{
+    const pe_dims dims = {.heads = 3, .head_dim = 5};
+    pe_variant wrong = pe_variant_odd;
+    pe_ops_f64 ops = *wrong.f64;
+    pe_trial trial;
+    pe_gradient_result r;
+    pe_error err = {0};
+    *pe_variant_odd.quad_math = &pe_host_quad_math;
+    ops.logits_vjp = NULL;
+    wrong.f64 = &ops;
+    CU_ASSERT_EQUAL_FATAL(pe_trial_begin(&wrong, &dims, NULL, 0, SEED, &trial, &err), PE_OK);
+    CU_ASSERT_STRING_EQUAL(pe_instance_untrainable(trial.instance), "logits");
+    CU_ASSERT_EQUAL(pe_gradient_measure(&trial, &cases[0], &r, &err), PE_USAGE);
+    PE_CONTAINS(err.text, "its hook logits has no backward twin");
+    pe_trial_end(&trial);
+    ops = *pe_variant_odd.f64;
+    ops.relative_vjp = idle_relative;
+    CU_ASSERT_EQUAL_FATAL(pe_trial_begin(&wrong, &dims, NULL, 0, SEED, &trial, &err), PE_OK);
+    CU_ASSERT_EQUAL(pe_gradient_measure(&trial, &cases[0], &r, &err), PE_OK);
+    CU_ASSERT(r.difference > 1e-3);
+    CU_ASSERT_STRING_EQUAL(r.block, "strength[0]");
+    pe_trial_end(&trial);
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 /* dq, dk, dv and the parameters of a trial, by the tiled way in float; the caller owns it. */
@@ -228,5 +293,8 @@ static void gradients_have_the_same_bytes_at_any_number_of_threads(void)
 
 PE_TEST_MAIN("gradients", PE_TEST(gradients_of_every_variant_are_those_of_central_differences),
              PE_TEST(both_ways_agree_over_several_tiles),
+             PE_TEST(gradients_of_codes_are_those_of_central_differences),
+             PE_TEST(failed_allocations_are_reported_and_leak_nothing),
+             PE_TEST(a_wrong_twin_is_found_and_a_missing_one_named),
              PE_TEST(the_corners_of_the_contract_have_gradients), PE_TEST(nan_in_gives_nan_out),
              PE_TEST(gradients_have_the_same_bytes_at_any_number_of_threads))
