@@ -72,6 +72,14 @@ static void put_time(pe_sheet *sheet, double seconds)
         pe_sheet_missing(sheet);
 }
 
+static void put_text(pe_sheet *sheet, const char *text)
+{
+    if (text)
+        pe_sheet_text(sheet, text);
+    else
+        pe_sheet_missing(sheet);
+}
+
 static void put_score(pe_sheet *sheet, const pe_score *s, int threads)
 {
     const bool judged = s->goal.kind != PE_GOAL_LIMIT;
@@ -80,13 +88,13 @@ static void put_score(pe_sheet *sheet, const pe_score *s, int threads)
              s->goal.at_least ? ">=" : "<=", pe_goal_value(&s->goal, threads));
     pe_sheet_text(sheet, s->goal.what);
     pe_sheet_text(sheet, s->goal.ours);
-    pe_sheet_text(sheet, s->goal.other);
+    put_text(sheet, strcmp(s->goal.other, "-") == 0 ? NULL : s->goal.other);
     put_time(sheet, s->ours);
     put_time(sheet, s->other);
     pe_sheet_number(sheet, s->value);
     pe_sheet_number(sheet, s->best);
-    pe_sheet_text(sheet, judged ? goal : "-");
-    pe_sheet_text(sheet, !judged ? "-" : s->met ? "met" : "missed");
+    put_text(sheet, judged ? goal : NULL);
+    put_text(sheet, !judged ? NULL : s->met ? "met" : "missed");
 }
 
 static void show_table(const pe_scores *scores, const pe_score_job *job, pe_section *section)
@@ -128,7 +136,6 @@ enum { MOST_DOTS = 40 };
 
 static void draw(const pe_scores *scores, bool peers, pe_section *section, pe_error *err)
 {
-    static char labels[MOST_DOTS][2 * PE_GOAL_TEXT + 8];
     const char *names[MOST_DOTS];
     double value[MOST_DOTS], one[MOST_DOTS];
     size_t n = 0, met = 0;
@@ -137,8 +144,7 @@ static void draw(const pe_scores *scores, bool peers, pe_section *section, pe_er
         if (s->goal.kind == PE_GOAL_LIMIT || s->goal.kind == PE_GOAL_MEMORY ||
             (s->goal.kind == PE_GOAL_PEER) != peers)
             continue;
-        snprintf(labels[n], sizeof labels[n], "%s / %s", s->goal.ours, s->goal.other);
-        names[n] = labels[n];
+        names[n] = s->goal.ours;
         one[n] = s->goal.value;
         met += s->met;
         value[n++] = s->value;
