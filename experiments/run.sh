@@ -35,6 +35,8 @@ case $status in
 1) posenc_say "some verdicts failed; they are marked in the reports" ;;
 *) exit $status ;;
 esac
+posenc_say "== twelve cards: does it matter?"
+"$build/posenc" cards --out "$out" >>build/run.log || status=$?
 posenc_say ""
 posenc_say "Done. Open in a browser:   $out/index.html"
 posenc_say "Or a notebook:             $out/*/*.ipynb"

@@ -148,6 +148,41 @@ static void put_entry(pe_buffer *out, const char *folder, const json_t *run)
                      (long long)json_integer_value(json_object_get(run, "failed")));
 }
 
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name); /* not strcoll: the same in every locale */
+}
+
+/* A folder of runs with an index of its own is one line here: how many sound runs it holds, counted
+ * now, and a link to its index. */
+static int add_nested(pe_buffer *out, const char *root, const char *name)
+{
+    char path[PATH_MAX];
+    struct dirent **entry = NULL;
+    size_t sound = 0;
+    if (snprintf(path, sizeof path, "%s/%s/index.html", root, name) >= (int)sizeof path ||
+        access(path, R_OK) != 0)
+        return 0;
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    const int n = scandir(path, &entry, is_folder, by_bytes);
+    for (int i = 0; i < n; i++) {
+        char inner[PATH_MAX];
+        sound +=
+            snprintf(inner, sizeof inner, "%s/%s", path, entry[i]->d_name) < (int)sizeof inner &&
+            pe_report_verify(inner, NULL) == PE_OK;
+        free(entry[i]);
+    }
+    free(entry);
+    if (sound == 0)
+        return 0;
+    pe_buffer_text(out, "<h2><a href=\"./");
+    put_address(out, name);
+    pe_buffer_text(out, "/index.html\">");
+    pe_html_text(out, name);
+    pe_buffer_format(out, "</a></h2>\n<p>a folder of %zu pages</p>\n", sound);
+    return 1;
+}
+
 /* 1 when it was listed, 0 when there is no sound run, -1 without memory. */
 static int add_folder(pe_buffer *out, const char *root, const char *name)
 {
@@ -159,7 +194,10 @@ static int add_folder(pe_buffer *out, const char *root, const char *name)
     int sound = run && verify_run(path, run, &why) == PE_OK;
     if (sound)
         put_entry(out, name, run);
+    const int has_run = run != NULL;
     json_decref(run);
+    if (!has_run && why.status != PE_MEMORY)
+        return add_nested(out, root, name);
     return sound ? 1 : why.status == PE_MEMORY ? -1 : 0;
 }
 
@@ -177,11 +215,6 @@ static pe_status write_index(const char *root, const pe_buffer *page, pe_error *
         return status;
     }
     return pe_output_commit(out, err);
-}
-
-static int by_bytes(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name); /* not strcoll: the same in every locale */
 }
 
 pe_status pe_report_index(const char *root, size_t *listed, pe_error *err)

@@ -14,6 +14,7 @@
     X(precision)                                                                                   \
     X(identify)                                                                                    \
     X(inspect)                                                                                     \
+    X(cards)                                                                                       \
     X(run)                                                                                         \
     X(train)                                                                                       \
     X(bench)                                                                                       \
