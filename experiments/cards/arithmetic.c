@@ -72,8 +72,8 @@ pe_status cards_positions(const pe_lab *lab, pe_result *result, pe_error *err)
               rows[1].repeats, 257, 0, "FIELD.md 3, row 6: 257 with 256");
     pe_figure *figure =
         pe_figure_titled(PE_CURVES, "distinct", err,
-                         "With positions in bf16, %zu of 2048 tokens have a row of their "
-                         "own, %zu of 32768",
+                         "With positions in bf16, %zu of the first 2048 rows are different, "
+                         "%zu of 32768",
                          rows[1].distinct, rows[3].distinct);
     pe_figure_x(figure, "length (tokens)", PE_LOG2);
     pe_figure_y(figure, "share of different rows", PE_LINEAR);

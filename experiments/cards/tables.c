@@ -177,16 +177,16 @@ pe_status cards_rule(const pe_lab *lab, pe_result *result, pe_error *err)
         figure,
         &(pe_series){.name = "an entry", .slot = 1, .n = RULE_WIDTHS, .x = width, .y = entries});
     pe_figure_describe(figure,
-                       "Two curves against the width: the difference of similarities falls, "
-                       "that of entries stays near 2.",
+                       "Two curves against the width: similarities differ less than entries, and "
+                       "more so the wider",
                        "Comparing entries says that the tables are different everywhere; comparing "
                        "what attention sees says that only narrow ones are.");
     pe_section_figure(numbers, figure);
     cards_text(
         result, "When the answer flips",
         "At small widths, and with weights that were trained on the other table: entries differ "
-        "by up to %.2f at every width.",
-        entries[RULE_WIDTHS - 1]);
+        "by up to %.2f at d = %zu and %.2f at d = %zu.",
+        entries[0], widths[0], entries[RULE_WIDTHS - 1], widths[RULE_WIDTHS - 1]);
     cards_finding(
         result, "Hardly at d = %zu (similarities differ by %.3f at most), much at d = %zu (%.2f).",
         widths[RULE_WIDTHS - 1], kernel[RULE_WIDTHS - 1], widths[0], kernel[0]);
