@@ -80,6 +80,12 @@ function(pe_add_exhibit id)
     pe_add_module(${id} modules/gallery)
 endfunction()
 
+# Seconds for one test, on two shared cores; sanitizers slow whole experiments down.
+set(POSENC_TEST_LIMIT 300)
+if(POSENC_SANITIZE)
+    set(POSENC_TEST_LIMIT 1200)
+endif()
+
 function(pe_add_test_folder name)
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/test_*.c)
     foreach(source ${sources})
@@ -98,7 +104,7 @@ function(pe_add_test_folder name)
         add_test(NAME ${name}.${stem} COMMAND ${target}
             WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
         # Threads that spin while they wait take the cores from the tests that run beside them.
-        set_tests_properties(${name}.${stem} PROPERTIES LABELS unit TIMEOUT 300 SKIP_RETURN_CODE 77
+        set_tests_properties(${name}.${stem} PROPERTIES LABELS unit TIMEOUT ${POSENC_TEST_LIMIT} SKIP_RETURN_CODE 77
             ENVIRONMENT OMP_WAIT_POLICY=passive)
     endforeach()
 endfunction()
