@@ -107,7 +107,8 @@ static pe_status read_arguments(const char *text, const line *l, int64_t *argume
     while (at && got < 4) {
         char *end;
         long long value = strtoll(at + 1, &end, 10);
-        if (got > 0 && end == at + 1 && strcmp(at, ":grad") == 0 && has_gradient(l)) {
+        if (got > 0 && end == at + 1 && strncmp(at, ":grad", 5) == 0 && strchr("@", at[5]) &&
+            has_gradient(l)) {
             *gradient = true;
             at = NULL;
             break;
