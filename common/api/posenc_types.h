@@ -210,7 +210,8 @@ enum {
     PE_CLAIM_UNIQUE = 64,               /* the first `unique_up_to` codes differ pairwise */
     PE_CLAIM_EXTRAPOLATES = 128,        /* defined and finite at 8 times max_len */
     PE_CLAIM_CAUSAL_ONLY = 256,         /* keys after the query do not change allowed outputs */
-    PE_CLAIM_NEEDS_EVEN_WIDTH = 512     /* setup refuses an odd width with a sentence */
+    PE_CLAIM_NEEDS_EVEN_WIDTH = 512,    /* setup refuses an odd width with a sentence */
+    PE_CLAIM_RELATIVE_CODES = 1024      /* p_i . p_j of two code rows depends on i - j alone */
 };
 
 enum { PE_NONE = -1 }; /* "no such parameter" */

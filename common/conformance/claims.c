@@ -10,9 +10,9 @@
 #include <string.h>
 
 static const char *const names[PE_CLAIM_COUNT] = {
-    "translation invariant", "symmetric",       "direction-aware", "norm preserving",
-    "content-free",          "bounded",         "unique",          "extrapolates",
-    "causal only",           "needs even width"};
+    "translation invariant", "symmetric",        "direction-aware", "norm preserving",
+    "content-free",          "bounded",          "unique",          "extrapolates",
+    "causal only",           "needs even width", "relative codes"};
 
 const char *pe_claim_name(unsigned claim)
 {
@@ -36,7 +36,16 @@ typedef struct question {
     const pe_trial *trial;
     bool claimed;
     char *text; /* PE_CLAIM_TEXT bytes */
+    double *deviation;
 } question;
+
+/* A deviation that rounding explains up to `bound`, in the units of pe_claim_result. */
+static void note_deviation(const question *q, double apart, double bound)
+{
+    const double units = 64 * apart / bound;
+    if (!(units <= *q->deviation)) /* NaN at first */
+        *q->deviation = units;
+}
 
 __attribute__((format(printf, 3, 4))) static outcome answer(const question *q, outcome what,
                                                             const char *format, ...)
@@ -193,6 +202,7 @@ static pe_status compare_shifts(const question *q, const layer *l, const pe_matr
             q->trial->eps, coordinates_reach(q) + (double)shifts[s], pe_matrices_largest(here));
         const pe_deviation d = pe_deviation_of(here, &there, false, bound);
         pe_matrices_release(&there);
+        note_deviation(q, d.largest, bound);
         reached++;
         if (d.found) {
             *what = answer(q, FAILS,
@@ -302,6 +312,8 @@ static pe_status symmetric(const question *q, outcome *what, pe_error *err)
         return PE_OK;
     }
     const pe_status status = mirror(q, false, &d, &bound, err);
+    if (status == PE_OK)
+        note_deviation(q, d.largest, bound);
     *what = describe_mirror(q, d.found ? FAILS : HOLDS, &d, bound);
     return status;
 }
@@ -334,6 +346,7 @@ static pe_status content_free(const question *q, outcome *what, pe_error *err)
         const double bound =
             pe_rounding_bound(q->trial->eps, coordinates_reach(q), pe_matrices_largest(&a) + width);
         const pe_deviation d = pe_deviation_of(&a, &b, false, bound);
+        note_deviation(q, d.largest, bound);
         *what = answer(q, d.found ? FAILS : HOLDS,
                        "S(%lld,%lld) of head %d is %.17g with one content and %.17g with another "
                        "(bound %.3g)",
@@ -379,6 +392,7 @@ static void compare_norms(const question *q, const mapping *m, pe_role role, int
         const pe_quad before = norm(m->in + i * D, D), after = norm(m->out + i * W, W);
         const double apart = fabs((double)(after - before));
         *worst = apart > *worst ? apart : *worst;
+        note_deviation(q, apart, bound);
         if (!(apart <= bound))
             *what = answer(q, FAILS,
                            "%s at position %lld, head %d: length %.17g became %.17g (bound %.3g)",
@@ -409,6 +423,38 @@ static void map_all(const question *q, const mapping *m, outcome *what)
         answer(q, HOLDS, "largest change of a length %.3g", worst);
 }
 
+/* The double or the float build, through the core: queries and keys. */
+static pe_status compare_mapped(const question *q, outcome *what, pe_error *err)
+{
+    const pe_trial *t = q->trial;
+    const int D = t->instance->dims.head_dim;
+    const int64_t n = t->instance->dims.heads * t->tokens;
+    pe_job job = pe_trial_job(t, t->judge, PE_REFERENCE);
+    job.want_mapped = true;
+    pe_attended attended;
+    const pe_status status = pe_run_attention(&job, &attended, err);
+    if (status != PE_OK)
+        return status;
+    const int W = mapped_width(t->instance, PE_ROLE_QUERY);
+    *what = HOLDS;
+    for (int64_t r = 0; r < n && *what != FAILS && attended.mapped_q.count; r++) {
+        double before = 0, after = 0;
+        for (int c = 0; c < D; c++)
+            before += t->content.q[r * D + c] * t->content.q[r * D + c];
+        for (int c = 0; c < W; c++)
+            after += attended.mapped_q.hi[r * W + c] * attended.mapped_q.hi[r * W + c];
+        const double apart = fabs(sqrt(after) - sqrt(before));
+        const double bound = pe_rounding_bound(t->eps, coordinates_reach(q), sqrt(before));
+        note_deviation(q, apart, bound);
+        *what = answer(q, apart <= bound ? HOLDS : FAILS,
+                       "query at position %lld, head %lld: length %.9g became %.9g (bound %.3g)",
+                       (long long)(r % t->tokens), (long long)(r / t->tokens), sqrt(before),
+                       sqrt(after), bound);
+    }
+    pe_attended_release(&attended);
+    return PE_OK;
+}
+
 static pe_status norm_preserving(const question *q, outcome *what, pe_error *err)
 {
     const pe_instance *instance = q->trial->instance;
@@ -416,10 +462,8 @@ static pe_status norm_preserving(const question *q, outcome *what, pe_error *err
         *what = answer(q, VOID, "nothing is mapped");
         return PE_OK;
     }
-    if (q->trial->judge != PE_QUADRUPLE) {
-        *what = answer(q, VOID, "there is no quad to judge it with");
-        return PE_OK;
-    }
+    if (q->trial->judge != PE_QUADRUPLE)
+        return compare_mapped(q, what, err);
     const size_t T = (size_t)q->trial->tokens, D = (size_t)instance->dims.head_dim;
     const size_t W = (size_t)mapped_width(instance, PE_ROLE_QUERY);
     const size_t states = T * (size_t)instance->info.state;
@@ -908,6 +952,83 @@ static pe_status needs_even_width(const question *q, outcome *what, pe_error *er
     return PE_OK;
 }
 
+/* ---- relative codes
+ * --------------------------------------------------------------------------------- */
+
+static pe_status codes_shifted(const pe_trial *t, int64_t shift, pe_wide *codes, pe_error *err)
+{
+    const size_t n = (size_t)(t->tokens * t->instance->dims.axes);
+    double *coord = pe_allocate(n, sizeof *coord, "shifted places", err);
+    *codes = (pe_wide){0};
+    if (!coord)
+        return PE_MEMORY;
+    pe_status status = pe_trial_places(t, t->tokens, t->index, (double)shift, coord, err);
+    if (status == PE_OK)
+        status = pe_instance_codes(t->instance, t->judge, t->tokens, coord, codes, err);
+    pe_release(coord);
+    return status;
+}
+
+static pe_quad code_product(const pe_wide *codes, int width, int64_t i, int64_t j)
+{
+    pe_quad sum = 0;
+    for (int c = 0; c < width; c++)
+        sum +=
+            pe_wide_at(codes, (size_t)(i * width + c)) * pe_wide_at(codes, (size_t)(j * width + c));
+    return sum;
+}
+
+/* p_(i+shift) . p_(j+shift) against p_0 . p_(j-i), i <= j: products are symmetric. */
+static void compare_products(const question *q, const pe_wide *here, const pe_wide *there,
+                             int64_t shift, outcome *what)
+{
+    const pe_trial *t = q->trial;
+    const int width = t->instance->info.embed_width;
+    const double size = fabs((double)code_product(here, width, 0, 0));
+    const double bound = pe_rounding_bound(t->eps, coordinates_reach(q) + (double)shift, size);
+    for (int64_t j = 0; j < t->tokens; j++)
+        for (int64_t i = 0; i <= j && *what != FAILS; i++) {
+            const pe_quad a = code_product(here, width, 0, j - i);
+            const pe_quad b = code_product(there, width, i, j);
+            const double apart = fabs((double)(a - b));
+            note_deviation(q, apart, bound);
+            if (!(apart <= bound))
+                *what = answer(q, FAILS,
+                               "codes %lld and %lld: product %.17g, but %.17g of codes 0 and %lld "
+                               "(bound %.3g)",
+                               (long long)(i + shift), (long long)(j + shift), (double)b, (double)a,
+                               (long long)(j - i), bound);
+        }
+}
+
+static pe_status relative_codes(const question *q, outcome *what, pe_error *err)
+{
+    static const int64_t shifts[] = {0, 1, 17, 1009};
+    const pe_instance *instance = q->trial->instance;
+    if (instance->info.embed_width == 0 || instance->dims.axes != 1) {
+        *what = answer(q, VOID,
+                       instance->info.embed_width ? "codes of several axes" : "there are no codes");
+        return PE_OK;
+    }
+    pe_wide here = {0};
+    pe_status status = codes_shifted(q->trial, 0, &here, err);
+    *what = HOLDS;
+    for (size_t s = 0; s < 4 && status == PE_OK && *what == HOLDS; s++) {
+        pe_wide there = {0};
+        status = codes_shifted(q->trial, shifts[s], &there, err);
+        if (status == PE_OK)
+            compare_products(q, &here, &there, shifts[s], what);
+        else if (status == PE_USAGE && s > 0)
+            status = PE_OK; /* beyond the places that the variant accepts */
+        pe_wide_release(&there);
+    }
+    if (status == PE_OK && *what == HOLDS)
+        answer(q, HOLDS, "products agree within %.3g of what rounding explains",
+               *q->deviation / 64);
+    pe_wide_release(&here);
+    return status;
+}
+
 /* ---- all of them
  * ------------------------------------------------------------------------------------ */
 
@@ -923,13 +1044,14 @@ static pe_claim_verdict judge(bool claimed, outcome what)
 static pe_status verify_all(const pe_trial *trial, pe_claim_result *result, pe_error *err)
 {
     static pe_status (*const tests[PE_CLAIM_COUNT])(const question *, outcome *, pe_error *) = {
-        translation_invariant, symmetric,       direction_aware, norm_preserving,
-        content_free,          bounded,         unique,          extrapolates,
-        causal_only,           needs_even_width};
+        translation_invariant, symmetric,        direction_aware, norm_preserving,
+        content_free,          bounded,          unique,          extrapolates,
+        causal_only,           needs_even_width, relative_codes};
     for (int i = 0; i < PE_CLAIM_COUNT; i++) {
         pe_claim_result *r = &result[i];
-        *r = (pe_claim_result){.claim = 1u << i};
-        const question q = {trial, (trial->instance->info.claims & r->claim) != 0, r->text};
+        *r = (pe_claim_result){.claim = 1u << i, .deviation = (double)NAN};
+        const question q = {trial, (trial->instance->info.claims & r->claim) != 0, r->text,
+                            &r->deviation};
         outcome what = VOID;
         pe_error why;
         const pe_status status = tests[i](&q, &what, &why);
@@ -945,15 +1067,32 @@ static pe_status verify_all(const pe_trial *trial, pe_claim_result *result, pe_e
     return PE_OK;
 }
 
+pe_status pe_claims_verify_as(const pe_claims_request *r, pe_claim_result result[PE_CLAIM_COUNT],
+                              pe_error *err)
+{
+    pe_trial trial;
+    pe_status status =
+        pe_trial_begin(r->variant, r->dims, r->settings, r->setting_count, r->seed, &trial, err);
+    if (status != PE_OK)
+        return status;
+    if (r->in)
+        pe_trial_judge(&trial, r->precision);
+    if (r->prepare)
+        status = r->prepare(r->context, trial.instance, err);
+    if (status == PE_OK)
+        status = verify_all(&trial, result, err);
+    pe_trial_end(&trial);
+    return status;
+}
+
 pe_status pe_claims_verify(const pe_variant *variant, const pe_dims *dims,
                            const pe_setting *settings, int setting_count, uint64_t seed,
                            pe_claim_result result[PE_CLAIM_COUNT], pe_error *err)
 {
-    pe_trial trial;
-    pe_status status = pe_trial_begin(variant, dims, settings, setting_count, seed, &trial, err);
-    if (status != PE_OK)
-        return status;
-    status = verify_all(&trial, result, err);
-    pe_trial_end(&trial);
-    return status;
+    const pe_claims_request request = {.variant = variant,
+                                       .dims = dims,
+                                       .settings = settings,
+                                       .setting_count = setting_count,
+                                       .seed = seed};
+    return pe_claims_verify_as(&request, result, err);
 }

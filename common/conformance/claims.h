@@ -28,7 +28,12 @@
  * - extrapolates: codes, logits and outputs exist and are finite at 8 max_len.
  * - causal only: with future keys, values and hidden states replaced by noise, every output under a
  *   causal mask keeps every bit.
- * - needs even width: setup refuses an odd width by a sentence. */
+ * - needs even width: setup refuses an odd width by a sentence.
+ * - relative codes: p_i . p_j = p_0 . p_(j-i) at the places of the trial, shifted by 0, 1, 17,
+ * 1009.
+ *
+ * The same can be asked of the double and of the float build, each with its own eps: an error of a
+ * claim that holds is then some part of what rounding can explain. */
 #ifndef PE_CONFORMANCE_CLAIMS_H
 #define PE_CONFORMANCE_CLAIMS_H
 
@@ -44,13 +49,15 @@ typedef enum pe_claim_verdict {
 } pe_claim_verdict;
 const char *pe_claim_verdict_name(pe_claim_verdict verdict);
 
-enum { PE_CLAIM_COUNT = 10, PE_CLAIM_TEXT = 320 };
+enum { PE_CLAIM_COUNT = 11, PE_CLAIM_TEXT = 320 };
 
 typedef struct pe_claim_result {
     unsigned claim; /* PE_CLAIM_... */
     pe_claim_verdict verdict;
     char text[PE_CLAIM_TEXT]; /* smallest counter-example: positions, head, the two values; or the
                                * largest deviation and the tolerance */
+    double deviation; /* the largest one, in units of eps (1 + |coordinate|) (1 + |value|); NaN for
+                       * a claim that is no equation */
 } pe_claim_result;
 
 const char *pe_claim_name(unsigned claim); /* "translation invariant"; NULL for an unknown bit */
@@ -59,6 +66,20 @@ const char *pe_claim_name(unsigned claim); /* "translation invariant"; NULL for 
  * result[i] is about claim 1 << i.
  *   PE_USAGE    the variant refuses the dims
  *   PE_MEMORY */
+typedef struct pe_claims_request {
+    const pe_variant *variant;
+    const pe_dims *dims;
+    const pe_setting *settings;
+    int setting_count;
+    uint64_t seed;
+    bool in;                /* judge `precision` with its own eps; false: quad, or double without */
+    pe_precision precision; /* of the build that is judged */
+    /* After the parameters are drawn, what else the instance needs (frozen tables); or NULL. */
+    pe_status (*prepare)(void *context, pe_instance *instance, pe_error *err);
+    void *context;
+} pe_claims_request;
+pe_status pe_claims_verify_as(const pe_claims_request *request,
+                              pe_claim_result result[PE_CLAIM_COUNT], pe_error *err);
 pe_status pe_claims_verify(const pe_variant *variant, const pe_dims *dims,
                            const pe_setting *settings, int setting_count, uint64_t seed,
                            pe_claim_result result[PE_CLAIM_COUNT], pe_error *err);

@@ -28,8 +28,7 @@ static void check_purity(const pe_instance *instance, pe_conformance *report)
 static void check_known_flags(const pe_instance *instance, pe_conformance *report)
 {
     const pe_setup *s = &instance->info;
-    const unsigned flags = PE_WHOLE_COORDINATES * 2u - 1,
-                   claims = PE_CLAIM_NEEDS_EVEN_WIDTH * 2u - 1;
+    const unsigned flags = PE_WHOLE_COORDINATES * 2u - 1, claims = PE_CLAIM_RELATIVE_CODES * 2u - 1;
     const unsigned rows = PE_ROWS_VALUE * 2u - 1, maps = PE_MAPS(PE_ROLE_OUTPUT) * 2u - 1;
     const unsigned depends = PE_ON_RANDOM * 2u - 1;
     const pe_ops_f64 *o = instance->variant->f64;

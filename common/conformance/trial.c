@@ -150,13 +150,18 @@ static pe_status find_places(pe_trial *trial, pe_error *err)
 
 /* ---- life cycle ------------------------------------------------------------------------------ */
 
+void pe_trial_judge(pe_trial *trial, pe_precision precision)
+{
+    trial->judge = precision;
+    trial->eps = precision == PE_FLOAT       ? (double)FLT_EPSILON
+                 : precision == PE_QUADRUPLE ? ldexp(1.0, 1 - (int)PE_QUAD_DIGITS)
+                                             : DBL_EPSILON;
+}
+
 static pe_status begin(pe_trial *trial, pe_error *err)
 {
     const bool quad = trial->instance->has_quad && pe_quad_is_reference();
-    trial->judge = quad ? PE_QUADRUPLE : PE_DOUBLE;
-    trial->eps = DBL_EPSILON;
-    if (quad)
-        trial->eps = ldexp(1.0, 1 - (int)PE_QUAD_DIGITS);
+    pe_trial_judge(trial, quad ? PE_QUADRUPLE : PE_DOUBLE);
     pe_status status = draw_parameters(trial, err);
     if (status == PE_OK)
         status = find_places(trial, err);

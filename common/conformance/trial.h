@@ -28,6 +28,8 @@ typedef struct pe_trial {
  *   PE_USAGE   the variant refuses the dims or every place */
 pe_status pe_trial_begin(const pe_variant *variant, const pe_dims *dims, const pe_setting *settings,
                          int setting_count, uint64_t seed, pe_trial *trial, pe_error *err);
+/* Ask this build, with its own eps, instead of the best one. */
+void pe_trial_judge(pe_trial *trial, pe_precision precision);
 void pe_trial_end(pe_trial *trial);
 
 /* Independent content number `draw` for `tokens` tokens. */

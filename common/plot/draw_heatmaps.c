@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdint.h>
 
-enum { LABEL_SIZE = 20, BAR = 20, COLOUR_TIC_SIZE = 16 };
+enum { LABEL_SIZE = 20, BAR = 20, COLOUR_TIC_SIZE = 16, WIDEST_NAME = 300 };
 
 typedef struct map_page {
     pe_grid grid;
@@ -196,6 +196,10 @@ static double row_tics_width(const pe_figure *f, double size)
     double widest = 0;
     for (size_t p = 0; p < f->matrices; p++) {
         pe_tics tics;
+        for (size_t i = 0; i < f->matrix[p].rows && f->matrix[p].row_name; i++)
+            widest = fmax(widest, fmin(WIDEST_NAME, pe_text_width(f->matrix[p].row_name[i], size)));
+        if (f->matrix[p].row_name)
+            continue;
         choose_tics(f->matrix[p].y0, f->matrix[p].dy, f->matrix[p].rows, 5, &tics);
         widest = fmax(widest, pe_tics_width(&tics, size));
     }
@@ -242,6 +246,23 @@ static void draw_labels(pe_drawing *d, const map_page *page)
                    LABEL_SIZE, a->bottom - a->top + 60);
 }
 
+/* Names beside the rows and below the columns, instead of tics. */
+static void draw_names(pe_drawing *d, const pe_matrix *m, pe_box box, double size)
+{
+    const double wide = (box.right - box.left) / (double)m->columns;
+    const double tall = (box.bottom - box.top) / (double)m->rows;
+    for (size_t i = 0; i < m->rows && m->row_name; i++)
+        pe_draw_fitted(d, m->row_name[i], box.left - 8, box.top + tall * ((double)i + 0.5),
+                       PE_FROM_RIGHT, fmin(size, 0.85 * tall), WIDEST_NAME);
+    for (size_t j = 0; j < m->columns && m->column_name; j++)
+        pe_draw_fitted(d, m->column_name[j], box.left + wide * ((double)j + 0.5), box.bottom + 24,
+                       PE_CENTRED, size, wide - 8);
+    if (m->row_name)
+        pe_buffer_text(d->out, "unset ytics\n");
+    if (m->column_name)
+        pe_buffer_text(d->out, "unset xtics\n");
+}
+
 static void draw_panel(pe_drawing *d, const map_page *page, size_t p)
 {
     const pe_figure *f = d->figure;
@@ -259,6 +280,7 @@ static void draw_panel(pe_drawing *d, const map_page *page, size_t p)
     pe_draw_range(d, "y", edges(m->y0, m->dy, m->rows), PE_LINEAR, m->dy > 0);
     pe_draw_tics(d, "x", &x_tics, !one || p + g->grid.columns >= f->matrices, g->tic_size);
     pe_draw_tics(d, "y", &y_tics, !one || p % g->grid.columns == 0, g->tic_size);
+    draw_names(d, m, box, g->tic_size);
     pe_range colours = pe_figure_colours_of(f, p);
     pe_draw_range(d, "cb", colours, f->colour.scale, 0);
     if (g->per_panel)

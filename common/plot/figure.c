@@ -106,7 +106,7 @@ pe_figure *pe_figure_new(pe_figure_kind kind, const char *id, const char *title,
 
 static void release_texts(char **text, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && text; i++)
         pe_release(text[i]);
     pe_release(text);
 }
@@ -140,6 +140,8 @@ void pe_figure_release(pe_figure *figure)
     for (size_t i = 0; i < figure->matrices; i++) {
         pe_release(figure->matrix[i].title);
         pe_release(figure->matrix[i].values);
+        release_texts(figure->matrix[i].row_name, figure->matrix[i].rows);
+        release_texts(figure->matrix[i].column_name, figure->matrix[i].columns);
     }
     pe_release(figure->matrix);
     pe_release(figure);
@@ -355,6 +357,22 @@ void pe_figure_own_ranges(pe_figure *figure)
         figure->own_ranges = 1;
 }
 
+/* n names, or NULL with the reason in the figure; NULL stays NULL. */
+static char **copy_names(pe_figure *figure, size_t n, const char *const *names)
+{
+    if (!names)
+        return NULL;
+    if (n > PE_FIGURE_NAMES) {
+        pe_fail(&figure->error, PE_USAGE, "figure %s: %zu names in a matrix; at most %d",
+                figure->id, n, PE_FIGURE_NAMES);
+        return NULL;
+    }
+    char **copy = pe_allocate(n, sizeof *copy, "names of a matrix", &figure->error);
+    for (size_t i = 0; i < n && copy; i++)
+        copy[i] = copy_text(figure, names[i], "name of a row or column");
+    return copy;
+}
+
 void pe_figure_add_matrix(pe_figure *figure, const pe_matrix_panel *panel)
 {
     if (is_wrong_kind(figure, figure && figure->kind != PE_HEATMAPS, "matrix"))
@@ -381,6 +399,8 @@ void pe_figure_add_matrix(pe_figure *figure, const pe_matrix_panel *panel)
                           .dy = panel->dy != 0 ? panel->dy : 1};
     matrix->title = copy_text(figure, panel->title, "panel title");
     matrix->values = copy_numbers(figure, cells, panel->values, "matrix");
+    matrix->row_name = copy_names(figure, panel->rows, panel->row_names);
+    matrix->column_name = copy_names(figure, panel->columns, panel->column_names);
 }
 
 /* ---- ranges ---- */

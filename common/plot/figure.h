@@ -54,6 +54,9 @@ typedef struct pe_matrix_panel {
     const double *values;  /* (rows, columns), row 0 on top */
     double x0, dx, y0, dy; /* coordinate of column 0 and step, row 0 and step; dx = dy = 0: indices
                             */
+    const char *const *row_names,
+        *const *column_names; /* (rows), (columns): written instead of
+                               * coordinates, at most PE_FIGURE_NAMES of each; NULL: none */
 } pe_matrix_panel;
 
 typedef enum pe_palette {

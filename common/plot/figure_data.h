@@ -30,6 +30,7 @@ typedef struct pe_matrix {
     size_t rows, columns;
     double *values; /* (rows, columns) */
     double x0, dx, y0, dy;
+    char **row_name, **column_name; /* (rows), (columns); NULL: none */
 } pe_matrix;
 
 struct pe_figure {

@@ -369,8 +369,11 @@ const pe_cli_verb verb_run = {
     .arguments = "EXPERIMENT...",
     .summary = "run experiments and write tables, figures, notebooks and pages",
     .description =
-        "EXPERIMENT is distance_sensitivity, symmetry, numerical_precision, cost or all. Every "
-        "number in a report comes from this run, and every report names its command.",
+        "EXPERIMENT is distance_sensitivity, symmetry, numerical_precision, cost, one of the pages "
+        "of "
+        "the bug gallery (bugs_in_angles, bugs_in_conventions, bugs_in_offsets, bugs_in_shifts, "
+        "bugs_in_slopes, gallery) or all. Every number in a report comes from this run, and every "
+        "report names its command.",
     .examples = "posenc run all                            # every experiment, all variants\n"
                 "posenc run symmetry --length 64 --plot svg # one, smaller, SVG only\n"
                 "posenc run all --plugin ./mine.so          # with an encoding of your own",

@@ -13,6 +13,7 @@
     X(check)                                                                                       \
     X(precision)                                                                                   \
     X(identify)                                                                                    \
+    X(gallery)                                                                                     \
     X(inspect)                                                                                     \
     X(cards)                                                                                       \
     X(run)                                                                                         \

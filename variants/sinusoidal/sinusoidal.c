@@ -58,6 +58,8 @@ static bool setup(pe_setup *s)
     s->claims = PE_CLAIM_SYMMETRIC | PE_CLAIM_CONTENT_FREE | PE_CLAIM_BOUNDED |
                 PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY;
     s->bound = scale;
+    if (width % 2 == 0 || pe_setup_int(s->opt, LAYOUT) != INTERLEAVED)
+        s->claims |= PE_CLAIM_RELATIVE_CODES; /* an odd width ends with a sine alone */
     const bool by_one = pe_setup_int(s->opt, RULE) == PAPER || pe_setup_real(s->opt, MIN) == 1;
     if (width >= 2 && scale >= 1e-3 && by_one) {
         s->claims |= PE_CLAIM_UNIQUE; /* the fastest pair turns by 1 radian, no part of a turn */

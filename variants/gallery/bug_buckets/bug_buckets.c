@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * T5's bias as it went wrong in public code (../exhibits.def). Right is Raffel et al. 2020,
+ * T5's bias as it went wrong in public code (../exhibits.h). Right is Raffel et al. 2020,
  * arXiv:1910.10683: table[bucket(j - i), h], 32 buckets on two sides up to distance 128.
  *
  *   cache   a decoding step takes its query for row 0: tokens from `row` on have i = 0
@@ -21,6 +21,8 @@ static bool setup(pe_setup *s)
     s->param[TABLE].meaning = "bias by bucket and head";
     s->param[TABLE].per_model = true;
     s->scale = 1;
+    s->claims = PE_CLAIM_TRANSLATION_INVARIANT | PE_CLAIM_CONTENT_FREE | PE_CLAIM_DIRECTION_AWARE |
+                PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY;
     return true;
 }
 
@@ -61,7 +63,7 @@ static void PE(pair)(const pe_call *c, const pe_tile *tile, pe_real *bias)
 
 static const pe_ops PE(ops) = {.pair = PE(pair)};
 
-PE_VARIANT(bug_buckets, .title = "T5 with a bug", .source = "variants/gallery/exhibits.def",
+PE_VARIANT(bug_buckets, .title = "T5 with a bug", .source = "variants/gallery/exhibits.h",
            .summary = "T5's bias as it went wrong in public code.",
            .formula = "b_{ij} \\ne b_{\\operatorname{bucket}(j - i)}", PE_OPTIONS(options),
            .setup = setup);

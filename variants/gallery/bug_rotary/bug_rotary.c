@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rotary position as it went wrong in public code (../exhibits.def). Right is Su et al. 2021,
+ * Rotary position as it went wrong in public code (../exhibits.h). Right is Su et al. 2021,
  * arXiv:2104.09864, eq. (34): pair (2k, 2k+1) turns by p w_k, w_k = base^(-2k/D).
  *
  *   mixed        angles laid out [w, w], pairs taken as (2k, 2k+1): the two rows of one rotation
@@ -40,6 +40,10 @@ static bool setup(pe_setup *s)
         return pe_refuse(s, "head_dim is %d, but pairs need an even number", s->dims->head_dim);
     s->plan = (size_t)(s->dims->head_dim / 2);
     s->maps = PE_MAPS(PE_ROLE_QUERY) | PE_MAPS(PE_ROLE_KEY);
+    s->claims = PE_CLAIM_TRANSLATION_INVARIANT | PE_CLAIM_DIRECTION_AWARE | PE_CLAIM_EXTRAPOLATES |
+                PE_CLAIM_CAUSAL_ONLY | PE_CLAIM_NEEDS_EVEN_WIDTH;
+    if (pe_setup_int(s->opt, BUG) <= RESTART)
+        s->claims |= PE_CLAIM_NORM_PRESERVING;
     if (has_gain(s)) {
         pe_add_param(s, "gain", PE_INIT_UNIFORM, 0.5, 1, s->dims->head_dim, 0, 0);
         s->param[GAIN].b = 1.5;
@@ -118,7 +122,7 @@ static void PE(map)(const pe_call *c, pe_role role, int head, int n, const doubl
 
 static const pe_ops PE(ops) = {.plan = PE(plan), .map = PE(map)};
 
-PE_VARIANT(bug_rotary, .title = "Rotary with a bug", .source = "variants/gallery/exhibits.def",
+PE_VARIANT(bug_rotary, .title = "Rotary with a bug", .source = "variants/gallery/exhibits.h",
            .summary = "Rotary position as it went wrong in public code.",
            .formula = "q_i \\cdot k_j \\ne q_i \\cdot (R_{j-i} k_j)", PE_OPTIONS(options),
            .setup = setup);

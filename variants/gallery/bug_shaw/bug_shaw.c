@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Vectors by offset as they went wrong in public code (../exhibits.def). Right is Shaw et al. 2018,
+ * Vectors by offset as they went wrong in public code (../exhibits.h). Right is Shaw et al. 2018,
  * arXiv:1803.02155, eq. (4), keys only: q_i . (k_j + rel_k[clamp(j - i) + clip]) / sqrt(D).
  *
  *   cached   a decoding step forgets where it is: tokens from `row` on have offset 0 to every key
@@ -21,6 +21,8 @@ static bool setup(pe_setup *s)
     const int width = s->dims->head_dim;
     pe_add_param(s, "rel_k", PE_INIT_NORMAL, 1 / sqrt((double)width), 2,
                  2 * pe_setup_int(s->opt, CLIP) + 1, width, 0);
+    s->claims = PE_CLAIM_TRANSLATION_INVARIANT | PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY |
+                PE_CLAIM_DIRECTION_AWARE;
     s->param[REL_K].meaning = "added to the key, by clipped offset";
     return true;
 }
@@ -50,7 +52,7 @@ static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw
 
 static const pe_ops PE(ops) = {.logits = PE(logits)};
 
-PE_VARIANT(bug_shaw, .title = "Shaw with a bug", .source = "variants/gallery/exhibits.def",
+PE_VARIANT(bug_shaw, .title = "Shaw with a bug", .source = "variants/gallery/exhibits.h",
            .summary = "Vectors by offset as they went wrong in public code.",
            .formula = "A_{ij} \\ne q_i \\cdot (k_j + a_{c(j-i)})", PE_OPTIONS(options),
            .setup = setup);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Transformer-XL's shift of a matrix as it went wrong in public code (../exhibits.def). Right is
+ * Transformer-XL's shift of a matrix as it went wrong in public code (../exhibits.h). Right is
  * Dai et al. 2019, arXiv:1901.02860, section 3.3: (q_i + v) . r_n with n = i - j.
  *
  * The authors compute x[i][m] = (q_i + v) . r_(K-1-m), m = 0 .. K-1 (appendix B), put a column of
@@ -37,6 +37,8 @@ static bool setup(pe_setup *s)
     s->state = heads * width;
     s->flags = PE_WHOLE_ROWS;
     s->scratch = (size_t)(model + width);
+    s->claims = PE_CLAIM_TRANSLATION_INVARIANT | PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY |
+                PE_CLAIM_DIRECTION_AWARE;
     return true;
 }
 #endif
@@ -81,6 +83,18 @@ static bool PE(found_at)(const pe_call *c, int64_t i, int64_t j, int64_t *query,
     return n != -1;
 }
 
+/* The place of a token among the keys, -1 when it is none of them: keys need not be neighbours. */
+static int PE(place_of)(const pe_tile *tile, int64_t token)
+{
+    const int64_t guess = token - tile->kj[0];
+    if (guess >= 0 && guess < tile->nk && tile->kj[guess] == token)
+        return (int)guess;
+    for (int j = 0; j < tile->nk; j++)
+        if (tile->kj[j] == token)
+            return j;
+    return -1;
+}
+
 static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw, pe_real *s)
 {
     const int H = c->dims->heads, D = c->dims->head_dim, h = tile->head;
@@ -92,8 +106,11 @@ static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw
             s[at] = raw[at];
             if (!tile->allowed[at] || !PE(found_at)(c, tile->qi[i], tile->kj[j], &query, &distance))
                 continue;
+            const int place = PE(place_of)(tile, query);
+            if (place < 0)
+                continue;
             PE(row_of)(c, h, distance, c->scratch);
-            const pe_real *q = tile->k_state + ((query - tile->kj[0]) * H + h) * D;
+            const pe_real *q = tile->k_state + ((int64_t)place * H + h) * D;
             pe_real sum = 0;
             for (int d = 0; d < D; d++)
                 sum += (q[d] + v[d]) * c->scratch[d];
@@ -103,8 +120,7 @@ static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw
 
 static const pe_ops PE(ops) = {.state = PE(state), .logits = PE(logits)};
 
-PE_VARIANT(bug_shift, .title = "Transformer-XL with a bug",
-           .source = "variants/gallery/exhibits.def",
+PE_VARIANT(bug_shift, .title = "Transformer-XL with a bug", .source = "variants/gallery/exhibits.h",
            .summary = "The shift of a matrix of relative scores as it went wrong in public code.",
            .formula = "B_{ij} \\ne (q_i + v) \\cdot r_{i-j}", PE_OPTIONS(options), .setup = setup);
 

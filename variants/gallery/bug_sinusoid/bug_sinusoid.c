@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Tables of sines and cosines as they went wrong in public code; which project each `bug` is from
- * stands in ../exhibits.def. Right is Vaswani et al. 2017, arXiv:1706.03762, section 3.5:
+ * stands in ../exhibits.h. Right is Vaswani et al. 2017, arXiv:1706.03762, section 3.5:
  *
  *   pe(p, 2k) = sin(p w_k),  pe(p, 2k+1) = cos(p w_k),  w_k = base^(-2k/d)
  *
@@ -16,6 +16,8 @@
  *   one_row   every token has the row of number `row` (a batch index, or the sequence's length)
  *   restart   tokens from `row` on, which are decoded one at a time, all have position 0
  *   clamp     positions end at `row`, silently: the table is too short
+ *   padding   of `row` tokens that are no padding, `position > row` is set to 0: row `row` stays
+ *   padded    right, as a twin: `position >= row` is
  * Wrong arithmetic:
  *   replaced   the cosine is taken of the sine that has replaced the phase
  *   fp16_steps  tensor2tensor's rule and layout, every intermediate stored in fp16 */
@@ -34,13 +36,15 @@ enum {
     RESTART,
     CLAMP,
     REPLACED,
-    FP16_STEPS
+    FP16_STEPS,
+    PADDING,
+    PADDED
 };
 static const pe_option options[] = {
     {"bug", PE_CHOICE, DOUBLED, 0, 0,
      "doubled|own_cosine|floor_division|integer_exponent|reciprocal|degrees|one_row|restart|clamp|"
-     "replaced|fp16_steps",
-     "what is wrong"},
+     "replaced|fp16_steps|padding|padded",
+     "what is wrong, or right with padded"},
     {"base", PE_REAL, 10000, 1, 1e12, NULL, "of the frequencies"},
     {"row", PE_INT, 0, 0, 1 << 30, NULL, "the position at which a wrong position begins"}};
 
@@ -53,6 +57,11 @@ static bool setup(pe_setup *s)
         return pe_refuse(s, "model_dim is %d, but must be even and at least 4", width);
     s->embed_width = width;
     s->plan = (size_t)width;
+    s->claims = PE_CLAIM_SYMMETRIC | PE_CLAIM_CONTENT_FREE | PE_CLAIM_BOUNDED |
+                PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY | PE_CLAIM_UNIQUE |
+                PE_CLAIM_RELATIVE_CODES; /* what the right one claims */
+    s->bound = 1;
+    s->unique_up_to = 1024;
     return true;
 }
 #endif
@@ -129,8 +138,20 @@ static void PE(stepwise_row)(const pe_call *c, double coord, pe_real *row)
     }
 }
 
+static bool PE(is_padding)(const pe_call *c, double coord)
+{
+    const int64_t bug = pe_opt_int(c, BUG);
+    const double length = pe_opt_double(c, ROW);
+    return (bug == PADDING && coord > length) || (bug == PADDED && coord >= length);
+}
+
 static void PE(plain_row)(const pe_call *c, double coord, pe_real *row)
 {
+    if (PE(is_padding)(c, coord)) {
+        for (int column = 0; column < c->dims->model_dim; column++)
+            row[column] = 0;
+        return;
+    }
     const pe_real position = PE(position)(c, coord);
     for (int column = 0; column < c->dims->model_dim; column += 2) {
         row[column] = pe_sin(position * c->plan[column]);
@@ -152,7 +173,7 @@ static void PE(embed)(const pe_call *c, int n, const double *coord, pe_real *row
 
 static const pe_ops PE(ops) = {.plan = PE(plan), .embed = PE(embed)};
 
-PE_VARIANT(bug_sinusoid, .title = "Sinusoid with a bug", .source = "variants/gallery/exhibits.def",
+PE_VARIANT(bug_sinusoid, .title = "Sinusoid with a bug", .source = "variants/gallery/exhibits.h",
            .summary = "Tables of sines and cosines as they went wrong in public code.",
            .formula = "p(t, c) \\ne \\sin(t \\omega_k)", PE_OPTIONS(options), .setup = setup);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Linear biases as they went wrong in public code (../exhibits.def). Right is Press et al. 2022,
+ * Linear biases as they went wrong in public code (../exhibits.h). Right is Press et al. 2022,
  * arXiv:2108.12409, section 3, and the authors' code: -m_h |i - j|, m_h = 2^(-8h/H), h = 1 .. H,
  * with a list made of two when H is no power of two.
  *
@@ -8,19 +8,22 @@
  *   exponent     h from 0: the first slope is 1
  *   off_by_one   distance |i - j| + 1
  *   key_index    m_h j for -m_h (i - j): rows differ by a constant, which softmax does not see
+ *   bf16         the same with slope, j and product each stored in bf16
  *   sign         + m_h |i - j|: what is far counts more */
 #include "posenc.h"
 
 #ifdef PE_FIRST
 enum { BUG };
-enum { GEOMETRIC, EXPONENT, OFF_BY_ONE, KEY_INDEX, SIGN };
+enum { GEOMETRIC, EXPONENT, OFF_BY_ONE, KEY_INDEX, BF16, SIGN };
 static const pe_option options[] = {{"bug", PE_CHOICE, GEOMETRIC, 0, 0,
-                                     "geometric|exponent|off_by_one|key_index|sign",
+                                     "geometric|exponent|off_by_one|key_index|bf16|sign",
                                      "what is wrong"}};
 
 static bool setup(pe_setup *s)
 {
     s->plan = (size_t)s->dims->heads;
+    s->claims = PE_CLAIM_TRANSLATION_INVARIANT | PE_CLAIM_SYMMETRIC | PE_CLAIM_CONTENT_FREE |
+                PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY;
     return true;
 }
 #endif
@@ -46,6 +49,12 @@ static void PE(plan)(const pe_call *c, pe_real *plan)
     }
 }
 
+static pe_real PE(bf16)(const pe_call *c, pe_real x)
+{
+    c->lent->round(PE_BF16, 1, &x);
+    return x;
+}
+
 /* What a slope is multiplied with. */
 static pe_real PE(distance)(const pe_call *c, int64_t i, int64_t j)
 {
@@ -55,6 +64,8 @@ static pe_real PE(distance)(const pe_call *c, int64_t i, int64_t j)
         return -(n + 1);
     case KEY_INDEX:
         return pe_num(j);
+    case BF16:
+        return PE(bf16)(c, pe_num(j));
     case SIGN:
         return n;
     default:
@@ -64,15 +75,21 @@ static pe_real PE(distance)(const pe_call *c, int64_t i, int64_t j)
 
 static void PE(pair)(const pe_call *c, const pe_tile *tile, pe_real *bias)
 {
-    for (int h = 0; h < c->dims->heads; h++)
+    const bool narrow = pe_opt_int(c, BUG) == BF16;
+    for (int h = 0; h < c->dims->heads; h++) {
+        const pe_real slope = narrow ? PE(bf16)(c, c->plan[h]) : c->plan[h];
         for (int i = 0; i < tile->nq; i++)
-            for (int j = 0; j < tile->nk; j++)
-                *bias++ = c->plan[h] * PE(distance)(c, tile->qi[i], tile->kj[j]);
+            for (int j = 0; j < tile->nk; j++, bias++) {
+                *bias = slope * PE(distance)(c, tile->qi[i], tile->kj[j]);
+                if (narrow)
+                    *bias = PE(bf16)(c, *bias);
+            }
+    }
 }
 
 static const pe_ops PE(ops) = {.plan = PE(plan), .pair = PE(pair)};
 
-PE_VARIANT(bug_slopes, .title = "ALiBi with a bug", .source = "variants/gallery/exhibits.def",
+PE_VARIANT(bug_slopes, .title = "ALiBi with a bug", .source = "variants/gallery/exhibits.h",
            .summary = "Linear biases as they went wrong in public code.",
            .formula = "b_{ij} \\ne -m_h |i - j|", PE_OPTIONS(options), .setup = setup);
 
