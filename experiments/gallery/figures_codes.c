@@ -73,7 +73,7 @@ static double gram_spread(const tables *t)
 {
     double spread = 0;
     for (size_t k = 0; k < t->n; k++) {
-        double low = INFINITY, high = -INFINITY;
+        double low = (double)INFINITY, high = -(double)INFINITY;
         for (size_t i = 0; i + k < t->n; i++) {
             const double *row = t->bug.hi + i * t->width;
             const double product = dot(row, row + k * t->width, t->width);
