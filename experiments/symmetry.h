@@ -2,6 +2,7 @@
 #ifndef SYMMETRY_H
 #define SYMMETRY_H
 
+#include "conformance/claims.h"
 #include "lab/lab.h"
 #include "lab/words.h"
 
@@ -15,5 +16,17 @@ pe_status pe_symmetry_shift(pe_lab *lab, pe_result *result, pe_error *err);     
 pe_status pe_symmetry_permutation(pe_lab *lab, pe_result *result, pe_error *err); /* S6 */
 pe_status pe_symmetry_terms(pe_lab *lab, pe_result *result, pe_error *err);       /* S7 */
 pe_status pe_symmetry_claims(pe_lab *lab, pe_result *result, pe_error *err);
+
+/* What an encoding claims, and what the best build of it shows. */
+typedef struct symmetry_claimed {
+    const pe_subject *subject;
+    unsigned claims; /* PE_CLAIM_... made at the size of the check */
+    pe_claim_result result[PE_CLAIM_COUNT];
+} symmetry_claimed;
+extern const pe_dims symmetry_claim_dims;
+
+/* Encodings x claims as a matrix, and the same claims in float and double beside quad. */
+pe_status symmetry_claims_matrix(pe_lab *lab, pe_section *section, const symmetry_claimed *all,
+                                 int count, pe_error *err);
 
 #endif

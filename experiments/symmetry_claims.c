@@ -450,11 +450,7 @@ pe_status pe_symmetry_terms(pe_lab *lab, pe_result *result, pe_error *err)
 
 enum { KINDS = 3 }; /* held, broken, holds though unclaimed */
 
-typedef struct claimed {
-    const pe_subject *subject;
-    unsigned claims; /* PE_CLAIM_... made at the size of the check */
-    pe_claim_result result[PE_CLAIM_COUNT];
-} claimed;
+typedef symmetry_claimed claimed;
 
 static const char *word_of(pe_claim_verdict verdict)
 {
@@ -482,9 +478,11 @@ static bool seen_before(const claimed *all, int count, const pe_variant *variant
     return false;
 }
 
+const pe_dims symmetry_claim_dims = {.heads = 2, .head_dim = 6};
+
 static pe_status verify_one(const pe_lab *lab, claimed *c, pe_error *err)
 {
-    const pe_dims dims = {.heads = 2, .head_dim = 6};
+    const pe_dims dims = symmetry_claim_dims;
     const pe_variant *variant = c->subject->variant;
     pe_instance *instance = NULL;
     pe_status status = pe_instance_create(variant, &dims, NULL, 0, lab->size.seed, &instance, err);
@@ -576,7 +574,7 @@ static pe_status draw_claims(pe_section *section, const claimed *all, int count,
     for (size_t i = 0; i < n; i++)
         names[i] = all[i].subject->variant->title;
     pe_figure *figure = pe_figure_new(PE_BARS_STACKED, "claims_counted", title, err);
-    pe_figure_x(figure, "properties out of ten", PE_LINEAR);
+    pe_figure_x(figure, "properties out of eleven", PE_LINEAR);
     pe_figure_x_range(figure, 0, PE_CLAIM_COUNT);
     pe_figure_categories(figure, n, names, NULL);
     for (int k = 0; k < KINDS && n > 0; k++) {
@@ -588,11 +586,12 @@ static pe_status draw_claims(pe_section *section, const claimed *all, int count,
                 figure,
                 &(pe_series){.name = kind_name[k], .slot = kind_slot[k], .n = n, .y = value});
     }
-    pe_figure_describe(figure,
-                       "Stacked bars: for each encoding the number of properties claimed and held, "
-                       "holding though unclaimed, and broken.",
-                       "What is missing to ten does not hold, or has no meaning for the encoding. "
-                       "Two heads of width 6, 23 tokens, quad precision.");
+    pe_figure_describe(
+        figure,
+        "Stacked bars: for each encoding the number of properties claimed and held, "
+        "holding though unclaimed, and broken.",
+        "What is missing to eleven does not hold, or has no meaning for the encoding. "
+        "Two heads of width 6, 23 tokens, quad precision.");
     pe_section_figure(section, figure);
     pe_release(names);
     pe_release(value);
@@ -610,14 +609,14 @@ static pe_status show_claims(pe_section *section, const claimed *all, int count,
     char title[300];
     snprintf(title, sizeof title, "%d of %d claims of %d encodings held, %d broken", held,
              held + broken, count, broken);
-    pe_say(
-        section,
-        "Each encoding says of itself which of ten properties its formula has. These are checked "
-        "on the quad build, where an error cannot pass as rounding, with random parameters and "
-        "content. %d encodings make %d claims that can be tested: %d held and %d did not. "
-        "%d more properties hold here though nobody claims them: at this size and these random "
-        "draws, which proves nothing in general.",
-        count, held + broken, held, broken, unclaimed);
+    pe_say(section,
+           "Each encoding says of itself which of eleven properties its formula has. These are "
+           "checked "
+           "on the quad build, where an error cannot pass as rounding, with random parameters and "
+           "content. %d encodings make %d claims that can be tested: %d held and %d did not. "
+           "%d more properties hold here though nobody claims them: at this size and these random "
+           "draws, which proves nothing in general.",
+           count, held + broken, held, broken, unclaimed);
     pe_section_formula(
         section, "S(i,j) = \\ell_{ij} - \\frac{q_i \\cdot k_j}{\\sqrt{D}} + p_i \\cdot p_j",
         "$S$: positional share, which four of the claims are about; $\\ell$: logits; "
@@ -639,6 +638,8 @@ pe_status pe_symmetry_claims(pe_lab *lab, pe_result *result, pe_error *err)
     pe_status status = verify_all(lab, section, all, &count, err);
     if (status == PE_OK)
         status = show_claims(section, all, count, err);
+    if (status == PE_OK)
+        status = symmetry_claims_matrix(lab, section, all, count, err);
     pe_release(all);
     return status;
 }
