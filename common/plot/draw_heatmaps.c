@@ -6,6 +6,8 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 enum { LABEL_SIZE = 20, BAR = 20, COLOUR_TIC_SIZE = 16, WIDEST_NAME = 300 };
 
@@ -246,6 +248,42 @@ static void draw_labels(pe_drawing *d, const map_page *page)
                    LABEL_SIZE, a->bottom - a->top + 60);
 }
 
+/* At which no word of a column's name is wider than its column. */
+static double column_name_size(const pe_matrix *m, double wide, double size)
+{
+    char word[128];
+    double fits = size;
+    for (size_t j = 0; j < m->columns && m->column_name; j++)
+        for (const char *at = m->column_name[j]; *at; at += strspn(at, " ")) {
+            const size_t n = strcspn(at, " ");
+            snprintf(word, sizeof word, "%.*s", (int)n, at);
+            fits = fmin(fits, size * wide / fmax(pe_text_width(word, size), 1));
+            at += n;
+        }
+    return fits;
+}
+
+/* As many words on a line as fit; `top` is the middle of the first line. */
+static void draw_wrapped(pe_drawing *d, const char *text, double x, double top, double size,
+                         double width)
+{
+    char line[128] = "", longer[260];
+    for (const char *at = text; *at; at += strspn(at, " ")) {
+        const size_t n = strcspn(at, " ");
+        snprintf(longer, sizeof longer, "%s%s%.*s", line, *line ? " " : "",
+                 (int)(n < 127 ? n : 127), at);
+        if (*line && pe_text_width(longer, size) > width) {
+            pe_draw_text(d, line, x, top, PE_CENTRED, size);
+            top += 1.15 * size;
+            snprintf(line, sizeof line, "%.*s", (int)(n < 127 ? n : 127), at);
+        } else {
+            snprintf(line, sizeof line, "%.127s", longer);
+        }
+        at += n;
+    }
+    pe_draw_text(d, line, x, top, PE_CENTRED, size);
+}
+
 /* Names beside the rows and below the columns, instead of tics. */
 static void draw_names(pe_drawing *d, const pe_matrix *m, pe_box box, double size)
 {
@@ -254,9 +292,10 @@ static void draw_names(pe_drawing *d, const pe_matrix *m, pe_box box, double siz
     for (size_t i = 0; i < m->rows && m->row_name; i++)
         pe_draw_fitted(d, m->row_name[i], box.left - 8, box.top + tall * ((double)i + 0.5),
                        PE_FROM_RIGHT, fmin(size, 0.85 * tall), WIDEST_NAME);
+    const double below = column_name_size(m, wide - 10, size);
     for (size_t j = 0; j < m->columns && m->column_name; j++)
-        pe_draw_fitted(d, m->column_name[j], box.left + wide * ((double)j + 0.5), box.bottom + 24,
-                       PE_CENTRED, size, wide - 8);
+        draw_wrapped(d, m->column_name[j], box.left + wide * ((double)j + 0.5), box.bottom + 14,
+                     below, wide - 8);
     if (m->row_name)
         pe_buffer_text(d->out, "unset ytics\n");
     if (m->column_name)

@@ -66,7 +66,8 @@ typedef struct pe_damage {
     double bug_share[PE_SHARES], twin_share[PE_SHARES];
     double *bug_curve, *twin_curve; /* D(k), k = 0 .. T-1, as |j - i|; or NULL. Owned */
     size_t length;                  /* T */
-    unsigned held, broken; /* by pe_gallery_claims; PE_CLAIM_...: claims of the twin that were tested; that do not hold */
+    unsigned held, broken; /* by pe_gallery_claims; PE_CLAIM_...: claims of the twin that were
+                              tested; that do not hold */
     char counter[PE_CLAIM_COUNT][PE_CLAIM_TEXT]; /* counter-examples */
 } pe_damage;
 pe_status pe_gallery_damage(pe_lab *lab, const pe_exhibit *exhibit, pe_damage *damage,
