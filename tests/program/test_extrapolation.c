@@ -1,0 +1,124 @@
+/* The experiment `extrapolation` on small models and few steps. */
+#include "analysis/start.h"
+#include "lab/lab.h"
+#include "registry/registry.h"
+#include "report/report.h"
+#include "testing.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static const pe_lab_size small = {.length = 32,
+                                  .heads = 2,
+                                  .head_dim = 8,
+                                  .draws = 4,
+                                  .seed = 3,
+                                  .text = POSENC_SOURCE_DIR "/LICENSE",
+                                  .quick = true};
+
+static const pe_experiment *find(const char *id)
+{
+    for (size_t i = 0; pe_experiments[i]; i++)
+        if (strcmp(pe_experiments[i]->id, id) == 0)
+            return pe_experiments[i];
+    return NULL;
+}
+
+static const pe_variant *find_variant(const char *id)
+{
+    for (size_t i = 0; i < pe_registry_count(); i++)
+        if (strcmp(pe_registry_at(i)->id, id) == 0)
+            return pe_registry_at(i);
+    return NULL;
+}
+
+static pe_result *run(const char *const *ids, int count)
+{
+    const pe_experiment *experiment = find("extrapolation");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(experiment);
+    pe_lab_choice choices[8];
+    for (int i = 0; i < count; i++) {
+        choices[i] = (pe_lab_choice){.variant = find_variant(ids[i])};
+        CU_ASSERT_PTR_NOT_NULL_FATAL(choices[i].variant);
+    }
+    pe_lab lab;
+    pe_error err = {0};
+    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &small, choices, count, &err), PE_OK);
+    pe_result *result =
+        pe_result_new(experiment->id, experiment->title, experiment->question, NULL);
+    CU_ASSERT_EQUAL_FATAL(experiment->run(&lab, result, &err), PE_OK);
+    CU_ASSERT_EQUAL(pe_result_check(result, &err), PE_OK);
+    pe_lab_close(&lab);
+    return result;
+}
+
+static bool is_named(const json_t *verdict, const char *key, const char *text)
+{
+    const char *own = json_string_value(json_object_get(verdict, key));
+    return own && strcmp(own, text) == 0;
+}
+
+/* The value of a verdict; -1 without one. */
+static double value_of(const pe_result *result, const char *id, const char *variant,
+                       const char *quantity)
+{
+    pe_buffer text = {0};
+    pe_error err = {0};
+    double found = -1;
+    size_t s, b, v;
+    json_t *section, *block, *verdict;
+    CU_ASSERT_EQUAL_FATAL(pe_report_json(result, &text, &err), PE_OK);
+    json_t *root = json_loadb(text.bytes, text.size, 0, NULL);
+    json_array_foreach(json_object_get(root, "sections"), s, section)
+        json_array_foreach(json_object_get(section, "blocks"), b, block) json_array_foreach(
+            json_object_get(block, "verdicts"), v,
+            verdict) if (is_named(verdict, "id", id) && is_named(verdict, "variant", variant) &&
+                         strstr(json_string_value(json_object_get(verdict, "quantity")), quantity))
+            found = json_number_value(json_object_get(verdict, "value"));
+    json_decref(root);
+    pe_buffer_release(&text);
+    return found;
+}
+
+static const char *title(const char *id)
+{
+    return find_variant(id)->title;
+}
+
+static void rows_by_offset_go_on_and_tables_and_codes_do_not(void)
+{
+    static const char *const ids[] = {"learned", "shaw", "sinusoidal", "rope"};
+    pe_result *result = run(ids, 4);
+    CU_ASSERT_EQUAL(pe_result_count(result, PE_VERDICT_FAIL), 0);
+    CU_ASSERT(value_of(result, "far", title("shaw"), "from L to 2L") > 0.9);
+    CU_ASSERT(value_of(result, "near", title("shaw"), "below 0.9") > 2);
+    const double table = value_of(result, "near", title("learned"), "from L to 2L");
+    CU_ASSERT(table >= 0 && table < 0.5);
+    CU_ASSERT_DOUBLE_EQUAL(value_of(result, "order", title("learned"), "undefined beyond L"), 1, 0);
+    const double code = value_of(result, "near", title("sinusoidal"), "from L to 2L");
+    CU_ASSERT(code >= 0 && code < 0.5);
+    pe_result_release(result);
+}
+
+static void a_position_map_stands_before_a_code(void)
+{
+    static const char *const ids[] = {"sinusoidal", "cape"};
+    pe_result *result = run(ids, 2);
+    pe_buffer drawn = {0};
+    pe_error err = {0};
+    CU_ASSERT_EQUAL(pe_report_drawn(result, &drawn, &err), PE_OK);
+    PE_CONTAINS(drawn.bytes, "Sinusoidal + CAPE");
+    pe_buffer_release(&drawn);
+    CU_ASSERT_EQUAL(pe_result_count(result, PE_VERDICT_FAIL), 0);
+    pe_result_release(result);
+}
+
+int main(int argc, char **argv)
+{
+    static const pe_test tests[] = {PE_TEST(rows_by_offset_go_on_and_tables_and_codes_do_not),
+                                    PE_TEST(a_position_map_stands_before_a_code)};
+    pe_analysis_start();
+    pe_registry_start();
+    return pe_run_tests("program: extrapolation", tests, sizeof tests / sizeof tests[0], argc,
+                        argv);
+}
