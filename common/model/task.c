@@ -146,12 +146,12 @@ int64_t pe_task_tokens(const pe_task *task, int64_t m)
     }
 }
 
-int64_t pe_task_bytes(const pe_task *task, pe_split split)
+int64_t pe_task_bytes(const pe_task *task, pe_task_split split)
 {
     return task->config.kind == PE_TASK_TEXT ? task->bytes[split] : 0;
 }
 
-pe_status pe_task_read(pe_task *task, pe_split split, int64_t from, int64_t count,
+pe_status pe_task_read(pe_task *task, pe_task_split split, int64_t from, int64_t count,
                        unsigned char *bytes, int64_t *given, pe_error *err)
 {
     const int64_t left = pe_task_bytes(task, split) - from;

@@ -87,18 +87,18 @@ typedef struct pe_batch {
 pe_status pe_batch_create(const pe_task *task, int batch, int64_t m, pe_batch *made, pe_error *err);
 void pe_batch_release(pe_batch *batch);
 
-typedef enum pe_split { PE_TRAIN, PE_HELD_OUT } pe_split;
+typedef enum pe_task_split { PE_TRAIN, PE_HELD_OUT } pe_task_split;
 
 /* Draw batch number `number` of a split: the same for the same (seed, split, number), whatever was
  * drawn before. m: the length of every question, or 0: drawn from shortest .. longest; the batch
  * must have been made for it. Held-out sequences of generated tasks come from a stream of their
  * own. PE_FORMAT  the text cannot be read any more */
-pe_status pe_task_draw(pe_task *task, pe_split split, uint64_t seed, uint64_t number, int64_t m,
-                       pe_batch *batch, pe_error *err);
+pe_status pe_task_draw(pe_task *task, pe_task_split split, uint64_t seed, uint64_t number,
+                       int64_t m, pe_batch *batch, pe_error *err);
 
 /* Text only: `count` bytes from `from`, counted in the split; *given is how many there were. */
-pe_status pe_task_read(pe_task *task, pe_split split, int64_t from, int64_t count,
+pe_status pe_task_read(pe_task *task, pe_task_split split, int64_t from, int64_t count,
                        unsigned char *bytes, int64_t *given, pe_error *err);
-int64_t pe_task_bytes(const pe_task *task, pe_split split); /* 0 for generated tasks */
+int64_t pe_task_bytes(const pe_task *task, pe_task_split split); /* 0 for generated tasks */
 
 #endif

@@ -159,7 +159,7 @@ static void ask_recall(const pe_task_config *c, row *r)
     r->used = r->n;
 }
 
-static pe_status read_text(pe_task *task, pe_split split, row *r, unsigned char *bytes,
+static pe_status read_text(pe_task *task, pe_task_split split, row *r, unsigned char *bytes,
                            pe_error *err)
 {
     int64_t given;
@@ -176,7 +176,7 @@ static pe_status read_text(pe_task *task, pe_split split, row *r, unsigned char 
 /* ---- a batch
  * -------------------------------------------------------------------------------------- */
 
-static pe_status draw_row(pe_task *task, pe_split split, int64_t m, row *r, void *room,
+static pe_status draw_row(pe_task *task, pe_task_split split, int64_t m, row *r, void *room,
                           pe_error *err)
 {
     const pe_task_config *c = &task->config;
@@ -197,8 +197,8 @@ static pe_status draw_row(pe_task *task, pe_split split, int64_t m, row *r, void
     return PE_OK;
 }
 
-pe_status pe_task_draw(pe_task *task, pe_split split, uint64_t seed, uint64_t number, int64_t m,
-                       pe_batch *batch, pe_error *err)
+pe_status pe_task_draw(pe_task *task, pe_task_split split, uint64_t seed, uint64_t number,
+                       int64_t m, pe_batch *batch, pe_error *err)
 {
     const pe_task_config *c = &task->config;
     const int64_t spread = c->longest - c->shortest + 1;

@@ -205,7 +205,7 @@ static void text_is_read_by_windows_and_the_end_is_held_out(void)
         .kind = PE_TASK_TEXT, .path = path, .held_out = 0.25, .length = 11, .causal = true};
     pe_batch batch = drawn(&config, 0, &task);
     for (int split = 0; split < 2; split++) {
-        pe_task_draw(task, (pe_split)split, 1, 0, 0, &batch, NULL);
+        pe_task_draw(task, (pe_task_split)split, 1, 0, 0, &batch, NULL);
         for (int64_t i = 0; i < ROWS * 11; i++) {
             CU_ASSERT_EQUAL(batch.targets[i], batch.tokens[i] + 1);
             CU_ASSERT(split == PE_TRAIN ? batch.targets[i] < 150 : batch.tokens[i] >= 150);
