@@ -370,7 +370,8 @@ const pe_cli_verb verb_run = {
     .summary = "run experiments and write tables, figures, notebooks and pages",
     .description =
         "EXPERIMENT is distance_sensitivity, symmetry, numerical_precision, cost, extrapolation, "
-        "clipping, one of the pages of the bug gallery (bugs_in_angles, bugs_in_conventions, "
+        "clipping, learning, probes, effective_context, one of the pages of the bug gallery "
+        "(bugs_in_angles, bugs_in_conventions, "
         "bugs_in_offsets, bugs_in_shifts, "
         "bugs_in_slopes, gallery) or all. Every number in a report comes from this run, and every "
         "report names its command.",

@@ -1,0 +1,22 @@
+/* The experiment `effective_context` as a whole. */
+#include "trained.h"
+
+static void linear_biases_have_exact_horizons_and_memory_gives_the_same_logits(void)
+{
+    static const char *const ids[] = {"none", "alibi", "transformer_xl"};
+    pe_buffer json = {0};
+    run("effective_context", ids, 3, 8 + 3, &json);
+    PE_CONTAINS(json.bytes, "effective context by gradients, head 0, slope 0.5");
+    PE_CONTAINS(json.bytes, "kept against recomputed");
+    pe_buffer_release(&json);
+}
+
+int main(int argc, char **argv)
+{
+    static const pe_test tests[] = {
+        PE_TEST(linear_biases_have_exact_horizons_and_memory_gives_the_same_logits)};
+    pe_analysis_start();
+    pe_registry_start();
+    return pe_run_tests("program: effective context", tests, sizeof tests / sizeof tests[0], argc,
+                        argv);
+}
