@@ -25,8 +25,6 @@ mkdir -p build
     posenc_say "the build failed; the whole log is build/release.log"
     exit 1
 }
-# Threads that spin while they wait take the cores from others; small models wait often.
-export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 posenc_say "== run all experiments (about ten minutes on two cores)"
 status=0
 # Threads that sleep while they wait: on a machine that does other work, too, half the time.

@@ -33,7 +33,7 @@ static void more_columns_than_rows_still_have_an_answer(void)
 
 static void wrong_use_is_a_sentence(void)
 {
-    static const double x[] = {1, 2}, bad[] = {1, NAN};
+    static const double x[] = {1, 2}, bad[] = {1, PE_NAN};
     double w[2];
     CU_ASSERT_EQUAL(pe_ridge_fit(x, x, 2, 1, 0, w, NULL), PE_USAGE);
     CU_ASSERT_EQUAL(pe_ridge_fit(x, x, 1, 1, 1, w, NULL), PE_USAGE);
