@@ -51,7 +51,7 @@ static void choose_tasks(const pe_lab *lab, ex_run *run)
         of_questions(PE_TASK_ADDITION, "addition", "Addition", 10, pe_lab_by_effort(lab, 2, 2, 6)),
         of_tokens(PE_TASK_TEXT, "text", "Next byte of text", 32, 0)};
     static const int64_t steps[EX_TASKS][3] = {
-        {120, 250, 2000}, {150, 300, 3000}, {40, 500, 8000}, {20, 600, 20000}, {20, 200, 4000}};
+        {120, 250, 2000}, {150, 300, 3000}, {40, 500, 8000}, {20, 300, 20000}, {20, 200, 4000}};
     run->fields = EX_TASKS;
     for (int f = 0; f < EX_TASKS; f++) {
         ex_field *field = &run->field[f];

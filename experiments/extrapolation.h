@@ -80,10 +80,9 @@ typedef struct ex_spread {
     double mean, low, high;
 } ex_spread;
 ex_spread ex_at(const ex_field *field, const ex_runner *runner, int length);
-ex_spread ex_reach(const ex_field *field,
-                   const ex_runner *runner);                       /* first length below 0.9, / L */
-ex_spread ex_area(const ex_field *field, const ex_runner *runner); /* mean accuracy, L to 2 L */
-int ex_learned(const ex_field *field, const ex_runner *runner);    /* seeds with > 0.95 at L */
+ex_spread ex_reach(const ex_field *field, const ex_runner *runner); /* falls below 0.9, / L */
+ex_spread ex_area(const ex_field *field, const ex_runner *runner);  /* mean accuracy, L to 2 L */
+int ex_learned(const ex_field *field, const ex_runner *runner);     /* seeds with > 0.95 at L */
 bool ex_all_refused(const ex_field *field, const ex_runner *runner);
 
 /* The sections. */
@@ -100,6 +99,7 @@ pe_status ex_show_text(pe_lab *lab, const ex_run *run, pe_result *result, pe_err
 pe_status ex_show_ranks(pe_lab *lab, const ex_run *run, pe_result *result, pe_error *err);
 pe_status ex_show_orders(pe_lab *lab, const ex_run *run, pe_result *result, pe_error *err);
 pe_status ex_show_headline(pe_lab *lab, const ex_run *run, pe_result *result, pe_error *err);
+void ex_add_curve(const ex_field *field, const ex_runner *r, bool grey, pe_figure *figure);
 void ex_figure(const ex_field *field, pe_section *section, pe_figure *figure);
 
 #endif

@@ -189,6 +189,7 @@ static pe_lab_recipe recipe_of(const pe_lab *lab, const ex_field *field, const e
     const ex_task *task = &field->task;
     pe_lab_recipe recipe = pe_lab_recipe_of(lab, &task->config, task->layers, WIDTH, HEADS);
     recipe.model.embedding_deviation = task->deviation;
+    recipe.model.length = task->by_token ? task->trained : 0; /* a table has no rows beyond L */
     recipe.model.map = r->map;
     recipe.model.map_settings = r->map_settings;
     recipe.model.map_setting_count = r->map_setting_count;
@@ -265,16 +266,25 @@ ex_spread ex_at(const ex_field *field, const ex_runner *runner, int length)
     return spread_of(field, runner, at_length, length);
 }
 
-/* Of those that learned it; the longest tested when it never falls. */
+/* Where a line through the tested lengths crosses 0.9, of those that learned L; the longest tested
+ * when it never does. */
 static double reach(const ex_field *field, const ex_curve *c, int unused)
 {
+    const double own = (double)field->task.trained;
     (void)unused;
     if (!(c->at[field->own] > learned_from))
         return (double)NAN;
-    for (int l = field->own + 1; l < field->lengths; l++)
-        if (at_length(field, c, l) < falls_below)
-            return (double)field->length[l] / (double)field->task.trained;
-    return (double)field->length[field->lengths - 1] / (double)field->task.trained;
+    if (c->refused)
+        return 1;
+    for (int l = field->own + 1; l < field->lengths; l++) {
+        const double before = c->at[l - 1], after = c->at[l];
+        const double step = (double)(field->length[l] - field->length[l - 1]);
+        if (after < falls_below)
+            return ((double)field->length[l - 1] +
+                    step * (before - falls_below) / (before - after)) /
+                   own;
+    }
+    return (double)field->length[field->lengths - 1] / own;
 }
 
 ex_spread ex_reach(const ex_field *field, const ex_runner *runner)

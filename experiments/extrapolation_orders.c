@@ -120,7 +120,8 @@ pe_status ex_show_ranks(pe_lab *lab, const ex_run *run, pe_result *result, pe_er
 typedef bool (*member)(const ex_runner *r);
 static bool is_code(const ex_runner *r)
 {
-    return r->group == EX_CODES && !ex_table_ends(r->subject->instance);
+    return r->group == EX_CODES && !ex_table_ends(r->subject->instance) &&
+           !r->subject->variant->positions; /* its positions move in training: another matter */
 }
 static bool is_turn(const ex_runner *r)
 {
@@ -304,6 +305,36 @@ static const ex_runner *most_helped(const ex_field *field, double *gain)
     return found;
 }
 
+/* Alone, behind the map as it comes, behind the one with far shifts. */
+static int column_of(const ex_runner *r)
+{
+    return !r->map ? 0 : r->map_setting_count ? 2 : 1;
+}
+
+static void draw_headline(const ex_field *field, pe_section *section, pe_figure *figure)
+{
+    static const char *const titles[] = {"alone", "behind a map that moves positions",
+                                         "moved as far as the test is long"};
+    pe_figure_x(figure, "length over trained length, n / L", PE_LOG2);
+    for (int column = 0; column < 3; column++) {
+        bool any = false;
+        for (int i = 0; i < field->runners; i++) {
+            const ex_runner *r = &field->runner[i];
+            if (column_of(r) != column || !r->curve[0].trained)
+                continue;
+            if (!any)
+                pe_figure_panel(figure, titles[column]);
+            any = true;
+            ex_runner plain = *r; /* under the name that it has in every panel */
+            snprintf(plain.name, sizeof plain.name, "%s", r->subject->variant->title);
+            ex_add_curve(field, &plain, false, figure);
+        }
+        if (any)
+            pe_figure_mark_x(figure, 1, NULL);
+    }
+    pe_section_figure(section, figure);
+}
+
 pe_status ex_show_headline(pe_lab *lab, const ex_run *run, pe_result *result, pe_error *err)
 {
     (void)lab;
@@ -337,7 +368,7 @@ pe_status ex_show_headline(pe_lab *lab, const ex_run *run, pe_result *result, pe
     pe_figure_y_range(figure, 0, 1);
     pe_figure_describe(figure, "Accuracy against length: codes with and without a position map.",
                        "Mean and range over seeds; the vertical line is the trained length.");
-    ex_figure(field, section, figure);
+    draw_headline(field, section, figure);
     for (int i = 0; i < field->runners; i++) {
         const ex_runner *r = &field->runner[i];
         if (!r->curve[0].trained) {

@@ -11,7 +11,7 @@ static bool any_trained(const ex_field *field, const ex_runner *r)
     return !isnan(ex_at(field, r, field->own).mean);
 }
 
-static void add_curve(const ex_field *field, const ex_runner *r, bool grey, pe_figure *figure)
+void ex_add_curve(const ex_field *field, const ex_runner *r, bool grey, pe_figure *figure)
 {
     double x[EX_LENGTHS], y[EX_LENGTHS], low[EX_LENGTHS], high[EX_LENGTHS];
     for (int l = 0; l < field->lengths; l++) {
@@ -52,7 +52,7 @@ void ex_figure(const ex_field *field, pe_section *section, pe_figure *figure)
             for (int i = 0; i < field->runners; i++) {
                 const ex_runner *r = &field->runner[i];
                 if (any_trained(field, r) && (r->group == g) == (pass == 1))
-                    add_curve(field, r, pass == 0, figure);
+                    ex_add_curve(field, r, pass == 0, figure);
             }
         pe_figure_mark_x(figure, 1, NULL);
     }
