@@ -260,7 +260,7 @@ static double column_name_size(const pe_matrix *m, double wide, double size)
             fits = fmin(fits, size * wide / fmax(pe_text_width(word, size), 1));
             at += n;
         }
-    return fmax(fits, 0.72 * size); /* widths of texts are estimated from above */
+    return fmax(fits, 0.62 * size); /* widths of texts are estimated from above */
 }
 
 /* As many words on a line as fit; `top` is the middle of the first line. */
