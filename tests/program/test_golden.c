@@ -82,13 +82,17 @@ static void all_that_an_attention_holds_is_compared(void)
     static const struct {
         const char *name, *files;
     } expected[] = {
-        {"shaw_cached_q2_kv9_k3_causal",
-         "index mask logits_content logits_relative logits probs out"},
-        {"txl_L4_M8_clamp5", "R mask term_a term_b term_c term_d logits probs attn_vec out"},
-        {"rope_half_partial6_d7", "cos sin q_rot k_rot mask logits probs out"},
-        {"alibi_h6_L9_bidirectional", "slopes bias mask logits probs out"},
-        {"t5_bidirectional_h4_L13", "buckets mask logits probs out"},
-        {"absolute_learned_bidirectional_h1", "x mask logits probs out"},
+        {"shaw_cached_q2_kv9_k3_causal", "index mask logits_content logits_relative logits probs "
+                                         "out grad_q grad_k grad_v grad_rel_k grad_rel_v"},
+        {"txl_L4_M8_clamp5",
+         "R mask term_a term_b term_c term_d logits probs attn_vec out grad_x grad_mem grad_Wq "
+         "grad_WkE grad_Wv grad_WkR grad_u grad_vbias grad_Wo"},
+        {"rope_half_partial6_d7", "cos sin q_rot k_rot mask logits probs out grad_q grad_k grad_v"},
+        {"alibi_h6_L9_bidirectional", "slopes bias mask logits probs out grad_q grad_k grad_v"},
+        {"t5_bidirectional_h4_L13",
+         "buckets mask logits probs out grad_q grad_k grad_v grad_table"},
+        {"absolute_learned_bidirectional_h1",
+         "x mask logits probs out grad_Wq grad_Wk grad_Wv grad_Wo"},
         {"cape1d_shift_scale_L9_d7", "positions pe"},
         {"sinusoidal_padded_b3_L6_d12", "positions pe"},
         {"sinusoidal_t2t_d7_from3", "frequencies pe"},
