@@ -200,7 +200,7 @@ static void show_task(const ex_field *field, pe_result *result, pe_error *err)
     say_failures(field, section);
     pe_figure *figure = pe_figure_titled(
         PE_CURVES, field->task.id, err,
-        "%s: of %d that learned L = %lld, %d still %s above 0.9 at 2L, %d at 8L; %d end at L",
+        "%s: of %d that learned L = %lld, %d %s still above 0.9 at 2L, %d at 8L; %d end at L",
         field->task.title, t.learned, (long long)field->task.trained, t.at_double,
         t.at_double == 1 ? "is" : "are", t.at_end, t.refused);
     pe_figure_y(figure, "accuracy (share of tokens)", PE_LINEAR);
