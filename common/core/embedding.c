@@ -137,3 +137,160 @@ pe_status pe_run_embedding(const pe_embedding_job *job, pe_wide *rows, int *widt
     pe_release(coord);
     return status;
 }
+
+/* ---- gradients ------------------------------------------------------------------------------ */
+
+/* Working memory of the way back through a code, in the precision of the job. */
+typedef struct code_gradient {
+    void *drows; /* (n, embed_width) gradient by the code */
+    void *block[PE_MAX_PARAMS];
+    void *plan, *scratch;
+} code_gradient;
+
+static void release_code_gradient(code_gradient *g)
+{
+    for (int p = 0; p < PE_MAX_PARAMS; p++)
+        pe_release(g->block[p]);
+    pe_release(g->drows);
+    pe_release(g->plan);
+    pe_release(g->scratch);
+}
+
+enum { ROWS_PER_CALL = 256 };
+
+#define CODE_BACKWARD(suffix, real)                                                                \
+    static bool has_twin_##suffix(const pe_instance *instance)                                     \
+    {                                                                                              \
+        return instance->variant->suffix && instance->variant->suffix->embed_vjp;                  \
+    }                                                                                              \
+    static void code_backward_##suffix(const pe_embedding_job *job, const double *coord,           \
+                                       const code_gradient *g)                                     \
+    {                                                                                              \
+        const pe_setup *info = &job->instance->info;                                               \
+        const pe_ops_##suffix *ops = job->instance->variant->suffix;                               \
+        const real *drows = g->drows;                                                              \
+        real *block[PE_MAX_PARAMS];                                                                \
+        for (int p = 0; p < PE_MAX_PARAMS; p++)                                                    \
+            block[p] = g->block[p];                                                                \
+        pe_call_##suffix c = pe_instance_call_##suffix(job->instance, job->instance->plan_length); \
+        c.g = block;                                                                               \
+        c.dplan = g->plan;                                                                         \
+        c.scratch = g->scratch;                                                                    \
+        for (int64_t t = 0; t < job->n; t += ROWS_PER_CALL)                                        \
+            ops->embed_vjp(&c, (int)(job->n - t < ROWS_PER_CALL ? job->n - t : ROWS_PER_CALL),     \
+                           coord + t * job->instance->dims.axes, drows + t * info->embed_width);   \
+        if ((info->plan_depends & PE_ON_PARAMETERS) && ops->plan_vjp)                              \
+            ops->plan_vjp(&c, g->plan);                                                            \
+    }
+CODE_BACKWARD(f64, double)
+CODE_BACKWARD(f32, float)
+CODE_BACKWARD(f128, pe_quad)
+
+static bool has_twin(const pe_embedding_job *job)
+{
+    if (job->instance->info.embed_width == 0)
+        return false;
+    if (job->precision == PE_QUADRUPLE)
+        return job->instance->has_quad && has_twin_f128(job->instance);
+    return job->precision == PE_DOUBLE ? has_twin_f64(job->instance) : has_twin_f32(job->instance);
+}
+
+static pe_status allocate_code_gradient(const pe_embedding_job *job, code_gradient *g,
+                                        pe_error *err)
+{
+    const pe_setup *info = &job->instance->info;
+    const size_t size = pe_precision_size(job->precision);
+    bool whole = (g->plan = pe_allocate(info->plan, size, "plan's gradient", err)) &&
+                 (g->scratch = pe_allocate(info->scratch, size, "scratch", err));
+    for (int p = 0; whole && p < info->param_count; p++)
+        whole = (g->block[p] =
+                     pe_allocate(pe_param_count(&info->param[p]), size, "gradients", err)) != NULL;
+    return whole ? PE_OK : PE_MEMORY;
+}
+
+/* Columns of `by` (n, width) that came from the code; a padding token had none. */
+static pe_status take_codes(const pe_embedding_job *job, const double *by, int width,
+                            code_gradient *g, pe_error *err)
+{
+    const int e = job->instance->info.embed_width;
+    const int from = width > job->instance->dims.model_dim ? job->instance->dims.model_dim : 0;
+    const size_t count = (size_t)job->n * (size_t)e;
+    double *rows = pe_allocate(count, sizeof *rows, "gradient by code rows", err);
+    if (!rows)
+        return PE_MEMORY;
+    for (int64_t t = 0; t < job->n; t++)
+        if (job->ids[t] != job->padding_id)
+            memcpy(rows + t * e, by + t * width + from, (size_t)e * sizeof *rows);
+    g->drows = pe_narrow(job->precision, count, rows, "gradient by code rows", err);
+    pe_release(rows);
+    return g->drows ? PE_OK : PE_MEMORY;
+}
+
+static pe_status add_blocks(const pe_embedding_job *job, const code_gradient *g,
+                            double *const dparam[PE_MAX_PARAMS], pe_error *err)
+{
+    const pe_setup *info = &job->instance->info;
+    for (int p = 0; p < info->param_count; p++) {
+        const size_t count = pe_param_count(&info->param[p]);
+        pe_wide block = {0};
+        if (!dparam[p] || count == 0)
+            continue;
+        const pe_status status = pe_wide_allocate(&block, count, "gradients", err);
+        if (status != PE_OK)
+            return status;
+        pe_widen(job->precision, count, g->block[p], block.hi, block.lo);
+        for (size_t i = 0; i < count; i++)
+            dparam[p][i] += block.hi[i] + block.lo[i];
+        pe_wide_release(&block);
+    }
+    return PE_OK;
+}
+
+static pe_status codes_backward(const pe_embedding_job *job, const double *by, int width,
+                                double *const dparam[PE_MAX_PARAMS], pe_error *err)
+{
+    code_gradient g = {0};
+    double *coord = pe_allocate((size_t)job->n * (size_t)job->instance->dims.axes, sizeof *coord,
+                                "coordinates", err);
+    pe_status status = coord ? find_coordinates(job, coord, err) : PE_MEMORY;
+    if (status == PE_OK)
+        status = allocate_code_gradient(job, &g, err);
+    if (status == PE_OK)
+        status = take_codes(job, by, width, &g, err);
+    if (status == PE_OK) {
+        if (job->precision == PE_DOUBLE)
+            code_backward_f64(job, coord, &g);
+        else if (job->precision == PE_FLOAT)
+            code_backward_f32(job, coord, &g);
+        else
+            code_backward_f128(job, coord, &g);
+        status = add_blocks(job, &g, dparam, err);
+    }
+    release_code_gradient(&g);
+    pe_release(coord);
+    return status;
+}
+
+pe_status pe_run_embedding_gradient(const pe_embedding_job *job, const double *drows,
+                                    double *dtable, double *const dparam[PE_MAX_PARAMS],
+                                    pe_error *err)
+{
+    const int d = job->instance->dims.model_dim, e = job->instance->info.embed_width;
+    const int width = d + (job->instance->info.flags & PE_CONCATENATE ? e : 0);
+    const double factor = job->scale_sqrt_d ? sqrt((double)d) : 1;
+    pe_wide by = {0}; /* the rows before dropout */
+    pe_status status = check_ids(job, err);
+    if (status == PE_OK)
+        status = pe_wide_allocate(&by, (size_t)job->n * (size_t)width, "gradients", err);
+    if (status == PE_OK) {
+        memcpy(by.hi, drows, by.count * sizeof *drows);
+        drop_out(job, &by);
+    }
+    for (int64_t t = 0; status == PE_OK && dtable && t < job->n; t++)
+        for (int c = 0; c < d; c++)
+            dtable[job->ids[t] * d + c] += factor * by.hi[t * width + c];
+    if (status == PE_OK && has_twin(job))
+        status = codes_backward(job, by.hi, width, dparam, err);
+    pe_wide_release(&by);
+    return status;
+}

@@ -70,6 +70,16 @@ typedef struct pe_embedding_job {
 /* rows: (n, width) with *width = model_dim or model_dim + embed_width. Owned by the caller. */
 pe_status pe_run_embedding(const pe_embedding_job *job, pe_wide *rows, int *width, pe_error *err);
 
+/* Gradients of a loss by what an embedding of the job reads, with `drows` (n, width) that by its
+ * rows. They are added to dtable (vocabulary, model_dim) and, through the backward twin of the code
+ * in the precision of the job, to dparam[p], in the shape of parameter p; NULL where not wanted.
+ * Sums over tokens are in double, storage rounding counts as the identity, and a code without a
+ * twin adds nothing (core/gradient.h tells whether it should have one).
+ *   PE_USAGE   as above */
+pe_status pe_run_embedding_gradient(const pe_embedding_job *job, const double *drows,
+                                    double *dtable, double *const dparam[PE_MAX_PARAMS],
+                                    pe_error *err);
+
 /* One attention layer as in the golden cases: q = x Wq, k = [memory ; x] Wk, v = [memory ; x] Wv,
  * attention, heads joined, times Wo. Weights are (in, out), y = x W. Wo may be NULL (out = joined).
  */

@@ -311,6 +311,16 @@ static pe_status add_layered(case_run *run, const inputs *in, const pe_layered *
     return status;
 }
 
+/* From the gradient by the embedded rows to those of the embedding. */
+static pe_status add_embedding_gradients(case_run *run, const inputs *in, pe_error *err)
+{
+    pe_status status = PE_OK;
+    if (in->embedded.count == 0 || !case_wants_gradients(run))
+        return PE_OK;
+    const case_result *by_rows = case_run_find(run, "grad_x", &status, err);
+    return by_rows ? case_add_embedding_gradients(run, by_rows->values, err) : status;
+}
+
 static pe_status run_layer(case_run *run, inputs *in, pe_error *err)
 {
     const int64_t memory = in->past.values ? (int64_t)in->past.shape[1] : 0;
@@ -336,6 +346,8 @@ static pe_status run_layer(case_run *run, inputs *in, pe_error *err)
         status = add_layered(run, in, &layered, err);
     if (status == PE_OK)
         status = case_add_layer_gradients(run, &job, &layered, err);
+    if (status == PE_OK)
+        status = add_embedding_gradients(run, in, err);
     pe_layered_release(&layered);
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- ids to rows ---- */
@@ -69,20 +70,25 @@ static pe_status read_tokens(const case_run *run, tokens *t, pe_error *err)
     return status;
 }
 
+static pe_embedding_job embedding_job(const case_run *run, const tokens *t, size_t b)
+{
+    return (pe_embedding_job){.instance = run->instance,
+                              .precision = run->precision,
+                              .n = (int64_t)t->length,
+                              .ids = t->ids + b * t->length,
+                              .table = t->table.values,
+                              .vocabulary = (int64_t)t->table.shape[0],
+                              .padding_id = run->padding_id,
+                              .start = run->start,
+                              .scale_sqrt_d = run->scale_sqrt_d,
+                              .sequence = b};
+}
+
 /* Row b of the batch into rows[b]. */
 static pe_status embed_one(case_run *run, const tokens *t, size_t b, pe_wide *rows, int *width,
                            pe_error *err)
 {
-    const pe_embedding_job job = {.instance = run->instance,
-                                  .precision = run->precision,
-                                  .n = (int64_t)t->length,
-                                  .ids = t->ids + b * t->length,
-                                  .table = t->table.values,
-                                  .vocabulary = (int64_t)t->table.shape[0],
-                                  .padding_id = run->padding_id,
-                                  .start = run->start,
-                                  .scale_sqrt_d = run->scale_sqrt_d,
-                                  .sequence = b};
+    const pe_embedding_job job = embedding_job(run, t, b);
     pe_wide one = {0};
     pe_status status = pe_run_embedding(&job, &one, width, err);
     if (status == PE_OK && b == 0)
@@ -120,9 +126,62 @@ static pe_status add_embedded(case_run *run, const char *name, const char *axes,
     return status;
 }
 
+/* ---- gradients ---- */
+
+/* The numbers of gradient `of` of the run: those that are there, or new ones at 0. */
+static double *gradient_of(case_run *run, const char *of, int rank, const size_t *shape,
+                           pe_error *err)
+{
+    char name[CASE_NAME];
+    snprintf(name, sizeof name, "grad_%s", of);
+    for (int r = 0; r < run->result_count; r++)
+        if (strcmp(run->result[r].name, name) == 0)
+            return run->result[r].values;
+    return case_add(run, name, "gradient", "as the parameter", false, rank, shape, err);
+}
+
+static double *gradient_of_parameter(case_run *run, const pe_param *param, pe_error *err)
+{
+    size_t shape[PE_MAX_RANK];
+    for (int r = 0; r < param->rank; r++)
+        shape[r] = (size_t)param->shape[r];
+    return gradient_of(run, param->name, param->rank, shape, err);
+}
+
+pe_status case_add_embedding_gradients(case_run *run, const double *drows, pe_error *err)
+{
+    const pe_setup *info = &run->instance->info;
+    const int width =
+        run->instance->dims.model_dim + (info->flags & PE_CONCATENATE ? info->embed_width : 0);
+    double *dtable = NULL, *dparam[PE_MAX_PARAMS] = {0};
+    tokens t;
+    pe_status status = read_tokens(run, &t, err);
+    if (status == PE_OK && pe_case_find(run->c, "tok") &&
+        !(dtable = gradient_of(run, "tok", 2, t.table.shape, err)))
+        status = PE_MEMORY;
+    for (int p = 0; status == PE_OK && p < info->param_count; p++)
+        if (!(dparam[p] = gradient_of_parameter(run, &info->param[p], err)))
+            status = PE_MEMORY;
+    for (size_t b = 0; status == PE_OK && b < t.batch; b++) {
+        const pe_embedding_job job = embedding_job(run, &t, b);
+        status = pe_run_embedding_gradient(&job, drows + b * t.length * (size_t)width, dtable,
+                                           dparam, err);
+    }
+    release_tokens(&t);
+    return status;
+}
+
 pe_status case_compute_embedding(case_run *run, pe_error *err)
 {
-    return add_embedded(run, "out", "(B, L, d)", err);
+    case_table G = {0};
+    pe_status status = add_embedded(run, "out", "(B, L, d)", err);
+    if (status != PE_OK || !case_wants_gradients(run))
+        return status;
+    status = case_read_upstream(run, run->result[run->result_count - 1].count, &G, err);
+    if (status == PE_OK)
+        status = case_add_embedding_gradients(run, G.values, err);
+    case_table_release(&G);
+    return status;
 }
 
 /* ---- padded code rows ---- */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool wanted(const case_run *run)
+bool case_wants_gradients(const case_run *run)
 {
     return pe_case_find(run->c, "G") && !pe_instance_untrainable(run->instance);
 }
@@ -22,12 +22,12 @@ static pe_status add(case_run *run, const char *of, int rank, const size_t *shap
     return case_add_wide(run, name, "gradient", "as the input", rank, shape, gradient, err);
 }
 
-/* Of the parameters that attention reads; those of codes come through an embedding. */
+/* Those of a code get 0 here, and what they are through an embedding is added later. */
 static pe_status add_parameters(case_run *run, const pe_gradients *g, pe_error *err)
 {
     const pe_setup *s = &run->instance->info;
     pe_status status = PE_OK;
-    for (int p = 0; status == PE_OK && p < s->param_count && s->embed_width == 0; p++) {
+    for (int p = 0; status == PE_OK && p < s->param_count; p++) {
         size_t shape[PE_MAX_RANK];
         for (int r = 0; r < s->param[p].rank; r++)
             shape[r] = (size_t)s->param[p].shape[r];
@@ -36,7 +36,7 @@ static pe_status add_parameters(case_run *run, const pe_gradients *g, pe_error *
     return status;
 }
 
-static pe_status read_upstream(const case_run *run, size_t count, case_table *G, pe_error *err)
+pe_status case_read_upstream(const case_run *run, size_t count, case_table *G, pe_error *err)
 {
     const pe_status status = case_read(run, "G", G, err);
     if (status == PE_OK && G->count != count)
@@ -52,9 +52,9 @@ pe_status case_add_gradients(case_run *run, const pe_job *job, pe_error *err)
     const size_t k[4] = {q[0], (size_t)d->kv_heads, (size_t)job->nk, q[3]};
     case_table G = {0};
     pe_gradients g = {0};
-    if (!wanted(run))
+    if (!case_wants_gradients(run))
         return PE_OK;
-    pe_status status = read_upstream(run, q[0] * q[1] * q[2] * q[3], &G, err);
+    pe_status status = case_read_upstream(run, q[0] * q[1] * q[2] * q[3], &G, err);
     if (status == PE_OK)
         status = pe_run_gradient(job, G.values, &g, err);
     if (status == PE_OK)
@@ -261,10 +261,10 @@ pe_status case_add_layer_gradients(case_run *run, const pe_layer_job *job,
                .D = (size_t)d->head_dim};
     case_table G = {0};
     pe_gradients g = {0};
-    if (!wanted(run))
+    if (!case_wants_gradients(run))
         return PE_OK;
     pe_status status =
-        read_upstream(run, l.B * l.L * (job->Wo ? (size_t)job->columns_out : l.q), &G, err);
+        case_read_upstream(run, l.B * l.L * (job->Wo ? (size_t)job->columns_out : l.q), &G, err);
     if (status == PE_OK)
         status = begin(&l, layered, G.values, err);
     if (status == PE_OK) {

@@ -94,6 +94,15 @@ pe_status case_add_gradients(case_run *run, const pe_job *job, pe_error *err);
 pe_status case_add_layer_gradients(case_run *run, const pe_layer_job *job,
                                    const pe_layered *layered, pe_error *err);
 
+/* The same of an embedding: by the token table and the parameters of the code, with `drows` (B, L,
+ * width) the gradient by the rows. A gradient that is there already is added to. */
+pe_status case_add_embedding_gradients(case_run *run, const double *drows, pe_error *err);
+
+/* Does the case ask for gradients, and can they be had? */
+bool case_wants_gradients(const case_run *run);
+/* G, the gradient by an output of `count` numbers (case_table_release). */
+pe_status case_read_upstream(const case_run *run, size_t count, case_table *G, pe_error *err);
+
 pe_status case_compute_attention(case_run *run, pe_error *err); /* q, k, v */
 pe_status case_compute_layer(case_run *run, pe_error *err);     /* x or ids, Wq, ... */
 pe_status case_compute_embedding(case_run *run, pe_error *err); /* ids, tok */

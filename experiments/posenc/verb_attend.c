@@ -142,8 +142,8 @@ static pe_status demand_gradients(const case_run *run, pe_error *err)
         return pe_fail(err, PE_USAGE, "%s can be used but not trained: its hook %s has no twin",
                        run->variant->id, missing);
     return pe_fail(err, PE_FORMAT,
-                   "%s has no gradients: it wants G.npy, the gradient by out, and q, k, v or a "
-                   "layer",
+                   "%s has no gradients: it wants G.npy, the gradient by out, and q, k, v, a "
+                   "layer or ids and tok",
                    pe_case_name(run->c));
 }
 

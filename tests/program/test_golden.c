@@ -92,7 +92,9 @@ static void all_that_an_attention_holds_is_compared(void)
         {"t5_bidirectional_h4_L13",
          "buckets mask logits probs out grad_q grad_k grad_v grad_table"},
         {"absolute_learned_bidirectional_h1",
-         "x mask logits probs out grad_Wq grad_Wk grad_Wv grad_Wo"},
+         "x mask logits probs out grad_tok grad_pos grad_Wq grad_Wk grad_Wv grad_Wo"},
+        {"embedding_learned_scaled_start2_d6", "out grad_tok grad_pos"},
+        {"embedding_sinusoidal_scaled_d7", "out grad_tok"},
         {"cape1d_shift_scale_L9_d7", "positions pe"},
         {"sinusoidal_padded_b3_L6_d12", "positions pe"},
         {"sinusoidal_t2t_d7_from3", "frequencies pe"},
@@ -104,6 +106,15 @@ static void all_that_an_attention_holds_is_compared(void)
         snprintf(files, sizeof files, "%s\n", expected[i].files);
         CU_ASSERT_STRING_EQUAL(o->out, files);
     }
+}
+
+static void every_gradient_file_is_compared(void)
+{
+    const outcome *o = run("ls \"$G\"/*/grad_*.npy | wc -l");
+    CU_ASSERT_EQUAL(atoi(o->out), 149);
+    o = run("$P check \"$G\"/*/ --files | awk '$1 ~ /^grad_/ {n[$2]++} "
+            "END {for (v in n) print v, n[v]}'");
+    CU_ASSERT_STRING_EQUAL(o->out, "same 149\n");
 }
 
 /* ---- planted errors ---- */
@@ -145,6 +156,16 @@ static void a_wrong_intermediate_is_found_too(void)
     const outcome *o = run("$P check planted");
     EXPECT_CODE(o, 1, "planted term");
     PE_CONTAINS(last_line(o->out), "planted/term_b.npy[0][0][0][0]");
+}
+
+static void wrong_gradients_of_an_embedding_are_found(void)
+{
+    plant("embedding_learned_scaled_start2_d6", "grad_tok", 7, 1e-9);
+    EXPECT_CODE(run("$P check planted"), 1, "planted gradient of the tokens");
+    plant("absolute_learned_bidirectional_h1", "grad_pos", 8, 1e-9); /* (12,7): [1][1] */
+    const outcome *o = run("$P check planted");
+    EXPECT_CODE(o, 1, "planted gradient of the positions");
+    PE_CONTAINS(last_line(o->out), "planted/grad_pos.npy[1][1]");
 }
 
 static void a_wrong_input_makes_outputs_differ(void)
@@ -207,15 +228,30 @@ static void attend_shows_the_terms_one_by_one(void)
                 0, "files of attend");
 }
 
+static void attend_writes_the_gradients_of_an_embedding(void)
+{
+    static const char *const names[] = {"embedding_learned_d8",
+                                        "absolute_learned_bidirectional_h1"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        EXPECT_CODE(run("rm -rf made && $P attend \"$G/%s\" -o made --grad", names[i]), 0,
+                    names[i]);
+        const outcome *o = run("$P check made --files | awk '$1 ~ /^grad_(tok|pos)$/ {print $2}' "
+                               "| xargs echo");
+        CU_ASSERT_STRING_EQUAL(o->out, "same same\n");
+    }
+}
+
 PE_TEST_MAIN(
     "program: golden cases", PE_TEST(every_case_passes_in_double),
     PE_TEST(every_case_passes_in_float), PE_TEST(every_attention_passes_in_blocks_in_double),
     PE_TEST(every_attention_passes_in_blocks_in_float),
     PE_TEST(every_case_passes_when_the_variants_come_from_files),
-    PE_TEST(all_that_an_attention_holds_is_compared),
+    PE_TEST(all_that_an_attention_holds_is_compared), PE_TEST(every_gradient_file_is_compared),
+    PE_TEST(wrong_gradients_of_an_embedding_are_found),
     PE_TEST(a_wrong_output_is_found_and_its_place_is_named),
     PE_TEST(a_wrong_intermediate_is_found_too), PE_TEST(a_wrong_input_makes_outputs_differ),
     PE_TEST(a_difference_within_the_tolerance_is_none),
     PE_TEST(what_lies_under_the_mask_is_not_compared),
     PE_TEST(one_bad_case_among_good_ones_is_counted), PE_TEST(json_says_the_same_as_the_text),
-    PE_TEST(what_attend_writes_is_a_case_that_passes), PE_TEST(attend_shows_the_terms_one_by_one))
+    PE_TEST(what_attend_writes_is_a_case_that_passes), PE_TEST(attend_shows_the_terms_one_by_one),
+    PE_TEST(attend_writes_the_gradients_of_an_embedding))
