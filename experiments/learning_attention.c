@@ -144,7 +144,7 @@ static void show_heads(pe_section *section, const learning_run *const *runs, int
     pe_figure_x(figure, "locality", PE_LINEAR);
     pe_figure_categories(figure, n, name, NULL);
     for (int h = 0; h < H; h++) {
-        char text[16];
+        char text[24];
         snprintf(text, sizeof text, "head %d", h + 1);
         pe_figure_add_series(figure,
                              &(pe_series){.name = text, .slot = (size_t)h, .n = n, .y = y[h]});
