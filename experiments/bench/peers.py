@@ -1,6 +1,6 @@
 """What people run today for the workloads of posenc bench, in PyTorch and NumPy.
 
-    python3 peers.py WORKLOAD        for example shaw_good:512:16
+    python3 peers.py WORKLOAD        for example shaw_good:512:16, or shaw_good:512:16:grad
 
 Prints "ready BASE" (resident megabytes with all inputs in place and one run done to warm up), then
 for every line on standard input does the work once and prints "seconds PEAK". posenc bench
@@ -89,7 +89,7 @@ def vectors(queries, keys):
     return [torch.randn(BATCH, HEADS, n, WIDTH) for n in (queries, keys, keys)]
 
 
-def without_gradient(work):
+def forward(work, leaves):
     import torch
 
     def quiet():
@@ -99,12 +99,26 @@ def without_gradient(work):
     return quiet
 
 
-def plain(length):
+def forward_and_backward(work, leaves):
+    """As ours: the gradient by the output is the output, and gradients start from nothing."""
+    for leaf in leaves:
+        leaf.requires_grad_()
+
+    def both():
+        for leaf in leaves:
+            leaf.grad = None
+        out = work()
+        out.backward(out.detach())
+
+    return both
+
+
+def plain(length, run=forward):
     import torch
 
     q, k, v = vectors(length, length)
     scale = 1 / math.sqrt(WIDTH)
-    return without_gradient(lambda: torch.softmax((q * scale) @ k.transpose(2, 3), -1) @ v)
+    return run(lambda: torch.softmax((q * scale) @ k.transpose(2, 3), -1) @ v, (q, k, v))
 
 
 def strided(x, rows, columns, start):
@@ -114,7 +128,7 @@ def strided(x, rows, columns, start):
     return x.as_strided((BATCH, HEADS, rows, columns), step, start)
 
 
-def shaw_good(length, clip):
+def shaw_good(length, clip, run=forward):
     """Queries times all rows, then a look-up by offset; weights summed by offset, then times rows.
     With a row for every offset both are strided views."""
     import torch
@@ -148,10 +162,10 @@ def shaw_good(length, clip):
         w = torch.softmax(scaled @ k.transpose(2, 3) + relative, -1)
         return w @ v + by_offset(w) @ value_rows
 
-    return without_gradient(work)
+    return run(work, (q, k, v, key_rows, value_rows))
 
 
-def txl_good(length, past):
+def txl_good(length, past, run=forward):
     """Batched products and a strided shift in place of rel_shift's pad and reshape."""
     import torch
     from torch.nn.functional import pad
@@ -169,10 +183,10 @@ def txl_good(length, past):
         logits = content + strided(place, length, keys, length - 1)
         return torch.softmax(logits.masked_fill(later, -math.inf), -1) @ v
 
-    return without_gradient(work)
+    return run(work, (q, k, v, u, w, rows))
 
 
-def txl(length, past):
+def txl(length, past, run=forward):
     """The published code: einsum over (length, batch, head, width), rel_shift by pad and reshape."""
     import torch
 
@@ -194,7 +208,7 @@ def txl(length, past):
         logits = (logits / math.sqrt(WIDTH)).masked_fill(later, -math.inf)
         return torch.einsum("ijbh,jbhd->ibhd", torch.softmax(logits, 1), v)
 
-    return without_gradient(work)
+    return run(work, (q, k, v, u, w, rows))
 
 
 # ---- a training step ------------------------------------------------------------------------------
@@ -317,9 +331,13 @@ def main():
     peers = (torch_table, np_table, gram, embed, plain, shaw_good, txl_good, txl)
     peers += (train_learned, train_shaw, train_txl, train_rope)
     by_name = {peer.__name__: peer for peer in peers}
-    if name not in by_name:
+    backward = sizes[-1:] == ["grad"]
+    if name not in by_name or (backward and by_name[name] not in (plain, shaw_good, txl_good, txl)):
         sys.exit("there is no peer for " + sys.argv[1])
-    work = by_name[name](*map(int, sizes))
+    if backward:
+        work = by_name[name](*map(int, sizes[:-1]), run=forward_and_backward)
+    else:
+        work = by_name[name](*map(int, sizes))
     base = memory("VmRSS")
     work()
     print("ready", base, flush=True)
