@@ -4,6 +4,8 @@
 #include "model/evaluate.h"
 #include "models.h"
 
+#include "model/inside.h"
+
 #include <math.h>
 #include <omp.h>
 
@@ -95,7 +97,12 @@ static void gradients_are_right_for_code_rows(void)
 
 static void gradients_are_right_for_code_beside_the_rows(void)
 {
-    gradients_are_right_for("fourier", NULL);
+    const pe_setting waves = {"features", "3"}; /* 6 columns beside 8 */
+    const pe_model_config config = small_config("fourier", &waves);
+    pe_model *model = model_of(&config);
+    CU_ASSERT_TRUE(pe_model_code(model)->info.flags & PE_CONCATENATE);
+    pe_model_release(model);
+    check(&config, (setup){0});
 }
 
 static void gradients_are_right_for_rows_by_offset(void)
