@@ -31,8 +31,9 @@ typedef struct PE(reversed) {
     pe_real *drows;      /* the same for their gradients */
     size_t row_numbers;
     const pe_real *dout;
-    pe_real *unmapped; /* (B, H, nq, D) output before `map`, or NULL */
-    void *owned[4];
+    pe_real *unmapped;  /* (B, H, nq, D) output before `map`, or NULL */
+    pe_real *djoined_k; /* gradients by m.joined_k, or NULL */
+    void *owned[5];
 } PE(reversed);
 
 static size_t PE(numbers_of_rows)(const PE(pe_parts) * p)
@@ -60,6 +61,12 @@ static pe_status PE(allocate_reversed)(PE(reversed) * r, pe_error *err)
         r->owned[2] = r->drows = pe_allocate(r->row_numbers, sizeof(pe_real), "gradients", err);
     if (!r->drows)
         return PE_MEMORY;
+    if (r->m.joined_k) {
+        const size_t keys = (size_t)p->H * (size_t)p->a->nk * (size_t)p->D;
+        r->owned[4] = r->djoined_k = pe_allocate(keys, sizeof(pe_real), "gradients by keys", err);
+        if (!r->djoined_k)
+            return PE_MEMORY;
+    }
     r->dout = r->w.g->dout;
     if (r->w.dout) {
         r->owned[3] = r->unmapped = pe_allocate((size_t)p->a->batch * queries * (size_t)p->D,
@@ -207,6 +214,19 @@ static void PE(softmax_backward)(const PE(reversed) * r, const pe_real *w, int64
 
 /* ---- logits --------------------------------------------------------------------------------- */
 
+/* A key takes the gradients of all heads that share it. */
+static void PE(part_keys)(PE(reversed) * r, int64_t b)
+{
+    const PE(pe_parts) *p = r->w.p;
+    const int64_t keys = p->a->nk * p->D;
+    if (!r->djoined_k)
+        return;
+    for (int h = 0; h < p->H; h++)
+        pe_add_scaled(r->w.dk + (b * p->kv_heads + h / (p->H / p->kv_heads)) * keys, 1,
+                      r->djoined_k + h * keys, (int)keys);
+    memset(r->djoined_k, 0, (size_t)(p->H * keys) * sizeof *r->djoined_k);
+}
+
 /* ds to draw, through the twin of `logits`. */
 static void PE(logits_backward)(PE(reversed) * r, int64_t b)
 {
@@ -223,13 +243,14 @@ static void PE(logits_backward)(PE(reversed) * r, int64_t b)
         const pe_tile tile = PE(whole_tile)(p, &r->m, b, h);
         pe_tile_gradient g = {
             .q = r->w.dq + (b * p->H + head) * a->nq * p->D,
-            .k = r->w.dk + (b * p->kv_heads + kv) * a->nk * p->D,
+            .k = r->djoined_k ? r->djoined_k : r->w.dk + (b * p->kv_heads + kv) * a->nk * p->D,
             .q_state = r->w.dq_state ? r->w.dq_state + b * a->nq * p->S : NULL,
             .k_state = r->w.dk_state ? r->w.dk_state + b * a->nk * p->S : NULL,
         };
         ops->logits_vjp(&c, &tile, r->m.raw + head * pairs, r->ds + head * pairs,
                         r->draw + head * pairs, &g);
     }
+    PE(part_keys)(r, b);
     for (int64_t at = 0; at < p->H * pairs; at++)
         if (!r->m.allowed[at % pairs])
             r->draw[at] = 0;

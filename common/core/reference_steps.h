@@ -8,13 +8,21 @@ typedef struct PE(matrices) {
     pe_real *pair;          /* (H, nq, nk) or NULL */
     pe_real *row;           /* rows of one offset, when they are asked pair by pair */
     pe_real *scratch;
-    void *owned[6];
+    pe_real *joined_k; /* (H, nk, D), where `logits` wants all heads and some share their keys */
+    void *owned[7];
 } PE(matrices);
 
 static void PE(release_matrices)(PE(matrices) * m)
 {
     for (size_t i = 0; i < sizeof m->owned / sizeof m->owned[0]; i++)
         pe_release(m->owned[i]);
+}
+
+/* Must keys be repeated, so that a tile of all heads holds those of each? */
+static bool PE(shares_keys)(const PE(pe_parts) * p)
+{
+    return p->a->instance->variant->PE_OPS->logits && p->kv_heads < p->H &&
+           (p->a->instance->info.flags & PE_HEADS_TOGETHER) != 0;
 }
 
 static pe_status PE(allocate_matrices)(PE(matrices) * m, const PE(pe_parts) * p, pe_error *err)
@@ -39,6 +47,11 @@ static pe_status PE(allocate_matrices)(PE(matrices) * m, const PE(pe_parts) * p,
     if (whole && p->a->instance->variant->PE_OPS->pair) {
         m->owned[5] = m->pair = pe_allocate(all, sizeof(pe_real), "pair bias", err);
         whole = m->pair != NULL;
+    }
+    if (whole && PE(shares_keys)(p)) {
+        const size_t keys = (size_t)p->H * (size_t)p->a->nk * (size_t)p->D;
+        m->owned[6] = m->joined_k = pe_allocate(keys, sizeof(pe_real), "keys of all heads", err);
+        whole = m->joined_k != NULL;
     }
     return whole ? PE_OK : PE_MEMORY;
 }
@@ -150,7 +163,7 @@ static pe_tile PE(whole_tile)(const PE(pe_parts) * p, const PE(matrices) * m, in
         .kx = a->k_coord + (a->coord_per_batch ? b * a->nk * p->axes : 0),
         .allowed = m->allowed,
         .q = a->q + (b * p->H + head) * a->nq * p->D,
-        .k = a->k + (b * p->kv_heads + kv) * a->nk * p->D,
+        .k = h < 0 && m->joined_k ? m->joined_k : a->k + (b * p->kv_heads + kv) * a->nk * p->D,
         .q_state = p->q_state ? p->q_state + b * a->nq * p->S : NULL,
         .k_state = p->k_state ? p->k_state + b * a->nk * p->S : NULL,
     };
@@ -179,6 +192,15 @@ static void PE(fill_raw)(const PE(pe_parts) * p, PE(matrices) * m, int64_t b)
             }
 }
 
+static void PE(join_keys)(const PE(pe_parts) * p, PE(matrices) * m, int64_t b)
+{
+    const int64_t keys = p->a->nk * p->D;
+    for (int h = 0; m->joined_k && h < p->H; h++)
+        memcpy(m->joined_k + h * keys,
+               p->a->k + (b * p->kv_heads + h / (p->H / p->kv_heads)) * keys,
+               (size_t)keys * sizeof *m->joined_k);
+}
+
 /* The `logits` hook, one head at a time or all together. */
 static void PE(finish_logits)(const PE(pe_parts) * p, PE(matrices) * m, int64_t b)
 {
@@ -187,6 +209,7 @@ static void PE(finish_logits)(const PE(pe_parts) * p, PE(matrices) * m, int64_t 
     const pe_ops *ops = a->instance->variant->PE_OPS;
     const bool together = (a->instance->info.flags & PE_HEADS_TOGETHER) != 0;
     memcpy(m->s, m->raw, all * sizeof *m->s);
+    PE(join_keys)(p, m, b);
     const pe_call c = PE(pe_parts_call)(p, m->scratch);
     for (int h = together ? -1 : 0; ops->logits && h < (together ? 0 : p->H); h++) {
         const pe_tile tile = PE(whole_tile)(p, m, b, h);

@@ -104,6 +104,63 @@ static void both_ways_agree_with_the_formula_for_every_part_of_the_contract(void
     }
 }
 
+/* Keys and values (B, 1, nk, D) as every head would have them. */
+static double *repeated(const double *x, int64_t nk)
+{
+    const size_t one = (size_t)(nk * D);
+    double *out = pe_allocate(B * H * one, sizeof *out, "inputs", NULL);
+    for (size_t bh = 0; bh < B * H; bh++)
+        memcpy(out + bh * one, x + bh / H * one, one * sizeof *x);
+    return out;
+}
+
+static void derive(int kv_heads, const inputs *in, pe_method method, pe_attended *out,
+                   pe_gradients *g)
+{
+    const pe_setting settings[] = {{"heads_together", "true"}, {"content", "true"}};
+    const pe_dims dims = {.heads = H, .kv_heads = kv_heads, .head_dim = D};
+    pe_instance *instance = NULL;
+    *pe_variant_odd.quad_math = &pe_host_quad_math;
+    CU_ASSERT_EQUAL_FATAL(
+        pe_instance_create(&pe_variant_odd, &dims, settings, 2, 7, &instance, NULL), PE_OK);
+    pe_job job = job_of(instance, in);
+    job.method = method;
+    CU_ASSERT_EQUAL_FATAL(pe_run_attention(&job, out, NULL), PE_OK);
+    CU_ASSERT_EQUAL_FATAL(pe_run_gradient(&job, in->q, g, NULL), PE_OK);
+    pe_instance_release(instance);
+}
+
+static void heads_together_that_share_keys_are_as_with_keys_of_their_own(void)
+{
+    inputs in = make_inputs(6, 9), own = in;
+    own.k = repeated(in.k, in.nk);
+    own.v = repeated(in.v, in.nk);
+    pe_attended want, got;
+    pe_gradients dwant, dgot;
+    const size_t one = (size_t)(in.nk * D);
+    derive(H, &own, PE_REFERENCE, &want, &dwant);
+    for (int method = 0; method < 2; method++) {
+        derive(1, &in, method ? PE_TILED : PE_REFERENCE, &got, &dgot);
+        expect_same_output("output", &want.out, &got.out, 256 * DBL_EPSILON);
+        double worst = 0, scale = 1;
+        for (size_t at = 0; at < B * one; at++) {
+            double sum = 0;
+            for (size_t h = 0; h < H; h++)
+                sum += dwant.k.hi[(at / one * H + h) * one + at % one];
+            worst = fmax(worst, fabs(sum - dgot.k.hi[at]));
+            scale = fmax(scale, fabs(sum));
+        }
+        PE_NEAR("gradient by keys", worst, 0, 256 * DBL_EPSILON * scale);
+        pe_attended_release(&got);
+        pe_gradients_release(&dgot);
+    }
+    pe_attended_release(&want);
+    pe_gradients_release(&dwant);
+    pe_release(own.k);
+    pe_release(own.v);
+    release_inputs(&in);
+}
+
 static void an_undefined_offset_is_refused_with_the_pair(void)
 {
     const pe_setting setting = {"edge", "undefined"};
@@ -292,6 +349,7 @@ static void every_failed_allocation_is_reported_and_leaks_nothing(void)
 
 PE_TEST_MAIN("core: attention",
              PE_TEST(both_ways_agree_with_the_formula_for_every_part_of_the_contract),
+             PE_TEST(heads_together_that_share_keys_are_as_with_keys_of_their_own),
              PE_TEST(an_undefined_offset_is_refused_with_the_pair),
              PE_TEST(rows_at_real_offsets_are_asked_pair_by_pair),
              PE_TEST(a_map_that_makes_fractions_is_refused_where_rows_are_whole),

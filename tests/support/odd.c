@@ -17,6 +17,7 @@ static const pe_option odd_options[] = {
     {"values", PE_BOOL, 0, 0, 0, NULL, "rows are added to the values, too"},
     {"reach", PE_INT, 3, 1, 1000, NULL, "largest distance with a row of its own"},
     {"numbers", PE_LIST, 0, -5, 5, NULL, "not used"},
+    {"content", PE_BOOL, 0, 0, 0, NULL, "logits get q.k/8 of the tile added"},
 };
 
 static bool odd_setup(pe_setup *s)
@@ -110,24 +111,51 @@ static void PE(odd_map_vjp)(const pe_call *c, pe_role role, int head, int n, con
                       dout + t * c->dims->head_dim, c->dims->head_dim);
 }
 
+/* Of pair `at` of a head in the tile, which holds q and k of every head. */
+static pe_real PE(odd_content)(const pe_call *c, const pe_tile *tile, int h, int at)
+{
+    const int D = c->dims->head_dim;
+    const pe_real *q = tile->q + (h * tile->nq + at / tile->nk) * D;
+    const pe_real *k = tile->k + (h * tile->nk + at % tile->nk) * D;
+    pe_real sum = 0;
+    for (int d = 0; d < D; d++)
+        sum += q[d] * k[d];
+    return sum / 8;
+}
+
+static void PE(odd_content_vjp)(const pe_call *c, const pe_tile *tile, int h, int at, pe_real ds,
+                                pe_tile_gradient *g)
+{
+    const int D = c->dims->head_dim;
+    const int64_t q = (h * tile->nq + at / tile->nk) * D, k = (h * tile->nk + at % tile->nk) * D;
+    pe_add_scaled(g->q + q, ds / 8, tile->k + k, D);
+    pe_add_scaled(g->k + k, ds / 8, tile->q + q, D);
+}
+
 static void PE(odd_logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw, pe_real *s)
 {
     const int heads = tile->head < 0 ? c->dims->heads : 1, pairs = tile->nq * tile->nk;
     for (int h = 0; h < heads; h++)
-        for (int at = 0; at < pairs; at++)
+        for (int at = 0; at < pairs; at++) {
             s[h * pairs + at] =
                 raw[h * pairs + at] + (heads > 1 ? raw[(h + 1) % heads * pairs + at] : 0);
+            if (pe_opt_int(c, ODD_CONTENT))
+                s[h * pairs + at] += PE(odd_content)(c, tile, h, at);
+        }
 }
 
 static void PE(odd_logits_vjp)(const pe_call *c, const pe_tile *tile, const pe_real *raw,
                                const pe_real *ds, pe_real *draw, pe_tile_gradient *g)
 {
-    (void)raw, (void)g;
+    (void)raw;
     const int heads = tile->head < 0 ? c->dims->heads : 1, pairs = tile->nq * tile->nk;
     for (int h = 0; h < heads; h++)
-        for (int at = 0; at < pairs; at++)
+        for (int at = 0; at < pairs; at++) {
             draw[h * pairs + at] =
                 ds[h * pairs + at] + (heads > 1 ? ds[(h + heads - 1) % heads * pairs + at] : 0);
+            if (pe_opt_int(c, ODD_CONTENT))
+                PE(odd_content_vjp)(c, tile, h, at, ds[h * pairs + at], g);
+        }
 }
 
 static const pe_ops PE(ops) = {.relative = PE(odd_relative),

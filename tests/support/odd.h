@@ -4,7 +4,17 @@
 
 #include "posenc_types.h"
 
-enum { ODD_EDGE, ODD_REAL, ODD_TOGETHER, ODD_NO_SUM, ODD_OUTPUT, ODD_VALUES, ODD_REACH, ODD_LIST };
+enum {
+    ODD_EDGE,
+    ODD_REAL,
+    ODD_TOGETHER,
+    ODD_NO_SUM,
+    ODD_OUTPUT,
+    ODD_VALUES,
+    ODD_REACH,
+    ODD_LIST,
+    ODD_CONTENT
+};
 extern const pe_variant pe_variant_odd;
 
 #endif
