@@ -29,8 +29,10 @@ posenc=$build/posenc
 [ -x "$posenc" ] || posenc=$(find "$build" -name posenc -type f -perm -u+x 2>/dev/null | head -n 1)
 
 count=0
-for file in "$source"/variants/*/*.c; do
-    id=$(basename "$file" .c)
+for folder in "$source"/variants/*/ "$source"/variants/gallery/*/; do
+    id=$(basename "$folder")
+    file=$folder/$id.c # beside it may lie data, such as the exhibits of the gallery
+    [ -f "$file" ] || continue
     cp "$file" "$home/$id.c"
     (cd "$home" && "$cc" -shared -fPIC -I include "$id.c" -o "$id.so" -lm)
     "$home/open" "$home/$id.so" "pe_variant_$id"
