@@ -186,11 +186,11 @@ static pe_status keep_mask(const pe_job *job, pe_attended *result, pe_error *err
 /* ---- the call itself
  * ---------------------------------------------------------------------------------- */
 
-#define ATTEND(suffix)                                                                             \
-    static pe_status attend_##suffix(const pe_job *job, const void *const in[4],                   \
-                                     const array *arrays, pe_error *err)                           \
+/* The call that a job asks for, with its inputs; results are for the caller to add. */
+#define ASKED(suffix)                                                                              \
+    static pe_attention_##suffix asked_##suffix(const pe_job *job, const void *const in[4])        \
     {                                                                                              \
-        pe_attention_##suffix a = {                                                                \
+        return (pe_attention_##suffix){                                                            \
             .instance = job->instance,                                                             \
             .batch = job->batch,                                                                   \
             .nq = job->nq,                                                                         \
@@ -209,12 +209,22 @@ static pe_status keep_mask(const pe_job *job, pe_attended *result, pe_error *err
             .k = in[1],                                                                            \
             .v = in[2],                                                                            \
             .x = in[3],                                                                            \
-            .out = arrays[OUT].data,                                                               \
-            .logits = arrays[LOGITS].data,                                                         \
-            .weights = arrays[WEIGHTS].data,                                                       \
-            .mapped_q = arrays[MAPPED_Q].data,                                                     \
-            .mapped_k = arrays[MAPPED_K].data,                                                     \
         };                                                                                         \
+    }
+ASKED(f64)
+ASKED(f32)
+ASKED(f128)
+
+#define ATTEND(suffix)                                                                             \
+    static pe_status attend_##suffix(const pe_job *job, const void *const in[4],                   \
+                                     const array *arrays, pe_error *err)                           \
+    {                                                                                              \
+        pe_attention_##suffix a = asked_##suffix(job, in);                                         \
+        a.out = arrays[OUT].data;                                                                  \
+        a.logits = arrays[LOGITS].data;                                                            \
+        a.weights = arrays[WEIGHTS].data;                                                          \
+        a.mapped_q = arrays[MAPPED_Q].data;                                                        \
+        a.mapped_k = arrays[MAPPED_K].data;                                                        \
         for (int t = 0; t < PE_TERM_COUNT; t++)                                                    \
             a.term[t] = arrays[FIRST_TERM + t].data;                                               \
         return job->method == PE_TILED ? pe_attend_tiled_##suffix(&a, err)                         \
@@ -343,26 +353,8 @@ typedef struct derivation {
     static pe_status derive_##suffix(derivation *d, pe_error *err)                                 \
     {                                                                                              \
         const pe_job *job = &d->job;                                                               \
-        const pe_attention_##suffix a = {                                                          \
-            .instance = job->instance,                                                             \
-            .batch = job->batch,                                                                   \
-            .nq = job->nq,                                                                         \
-            .nk = job->nk,                                                                         \
-            .q_index = job->q_index,                                                               \
-            .k_index = job->k_index,                                                               \
-            .q_coord = job->q_coord,                                                               \
-            .k_coord = job->k_coord,                                                               \
-            .offsets_from_coordinates = has_map(job) && job->instance->info.rows != 0,             \
-            .cross = job->cross,                                                                   \
-            .causal = job->causal,                                                                 \
-            .key_starts = job->key_starts,                                                         \
-            .key_lengths = job->key_lengths,                                                       \
-            .allowed = job->allowed,                                                               \
-            .q = d->in[BY_Q],                                                                      \
-            .k = d->in[BY_K],                                                                      \
-            .v = d->in[BY_V],                                                                      \
-            .x = d->in[BY_X],                                                                      \
-        };                                                                                         \
+        const void *const in[4] = {d->in[BY_Q], d->in[BY_K], d->in[BY_V], d->in[BY_X]};            \
+        const pe_attention_##suffix a = asked_##suffix(job, in);                                   \
         PE_REAL_##suffix *dparam[PE_MAX_PARAMS];                                                   \
         for (int p = 0; p < PE_MAX_PARAMS; p++)                                                    \
             dparam[p] = d->by[BY_PARAM + p].data;                                                  \
