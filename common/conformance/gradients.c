@@ -286,6 +286,13 @@ static pe_status compare_block(study *s, int which, pe_gradient_result *r, pe_er
     return status;
 }
 
+static bool is_frozen(const study *s, int which)
+{
+    const pe_setup *info = &s->trial->instance->info;
+    const int param = which - FIRST_PARAM;
+    return param >= 0 && param < info->param_count && info->param[param].frozen;
+}
+
 pe_status pe_gradient_measure(const pe_trial *trial, const pe_gradient_case *k,
                               pe_gradient_result *result, pe_error *err)
 {
@@ -296,7 +303,8 @@ pe_status pe_gradient_measure(const pe_trial *trial, const pe_gradient_case *k,
         status =
             way < REFERENCE_F32 ? differentiate_f64(&s, way, err) : differentiate_f32(&s, way, err);
     for (int b = 0; b < BLOCKS && status == PE_OK; b++)
-        status = compare_block(&s, b, result, err);
+        if (!(k->trained && is_frozen(&s, b)))
+            status = compare_block(&s, b, result, err);
     end_study(&s);
     return status;
 }

@@ -14,8 +14,9 @@ typedef struct pe_gradient_case {
                   */
     bool gaps;   /* indices have gaps, as in a packed batch */
     bool no_differences; /* compare the ways only: central differences take time with the square */
-    size_t most; /* numbers of each block, evenly spread, that differences are taken by; 0: all */
-    int spoilt;  /* 1 + block (q, k, v) whose middle number is NaN, or 0; ways only */
+    size_t most;  /* numbers of each block, evenly spread, that differences are taken by; 0: all */
+    bool trained; /* frozen blocks are left out: a twin may leave their gradients at 0 */
+    int spoilt;   /* 1 + block (q, k, v) whose middle number is NaN, or 0; ways only */
 } pe_gradient_case;
 
 /* What was found for the worst number of all blocks: q, k, v, x and the parameters. */

@@ -46,22 +46,38 @@ static int two_sided(int64_t n)
 }
 #endif
 
+static int PE(bucket_of_pair)(const pe_call *c, int64_t query, int64_t key)
+{
+    if (pe_opt_int(c, BUG) == SIGN)
+        return two_sided(query - key);
+    return two_sided(key - (query >= pe_opt_int(c, ROW) ? 0 : query));
+}
+
 static void PE(pair)(const pe_call *c, const pe_tile *tile, pe_real *bias)
 {
     const int H = c->dims->heads;
-    const bool sign = pe_opt_int(c, BUG) == SIGN;
-    for (int h = 0; h < H; h++)
-        for (int i = 0; i < tile->nq; i++) {
-            const bool lost = !sign && tile->qi[i] >= pe_opt_int(c, ROW);
-            const int64_t query = lost ? 0 : tile->qi[i];
-            for (int j = 0; j < tile->nk; j++) {
-                const int64_t n = sign ? query - tile->kj[j] : tile->kj[j] - query;
-                *bias++ = c->w[TABLE][two_sided(n) * H + h];
-            }
+    const size_t pairs = (size_t)tile->nq * (size_t)tile->nk;
+    for (int i = 0; i < tile->nq; i++)
+        for (int j = 0; j < tile->nk; j++, bias++) {
+            const int bucket = PE(bucket_of_pair)(c, tile->qi[i], tile->kj[j]);
+            for (int h = 0; h < H; h++)
+                bias[(size_t)h * pairs] = c->w[TABLE][bucket * H + h];
         }
 }
 
-static const pe_ops PE(ops) = {.pair = PE(pair)};
+static void PE(pair_vjp)(const pe_call *c, const pe_tile *tile, const pe_real *dbias)
+{
+    const int H = c->dims->heads;
+    const size_t pairs = (size_t)tile->nq * (size_t)tile->nk;
+    for (int i = 0; i < tile->nq; i++)
+        for (int j = 0; j < tile->nk; j++, dbias++) {
+            const int bucket = PE(bucket_of_pair)(c, tile->qi[i], tile->kj[j]);
+            for (int h = 0; h < H; h++)
+                c->g[TABLE][bucket * H + h] += dbias[(size_t)h * pairs];
+        }
+}
+
+static const pe_ops PE(ops) = {.pair = PE(pair), .pair_vjp = PE(pair_vjp)};
 
 PE_VARIANT(bug_buckets, .title = "T5 with a bug", .source = "variants/gallery/exhibits.h",
            .summary = "T5's bias as it went wrong in public code.",

@@ -79,7 +79,26 @@ static void PE(map)(const pe_call *c, pe_role role, int head, int n, const doubl
         }
 }
 
-static const pe_ops PE(ops) = {.embed = PE(embed), .map = PE(map)};
+/* The transposed turn. The tables are frozen, so that nobody asks for their gradients, and a code
+ * that is added has no others. */
+static void PE(map_vjp)(const pe_call *c, pe_role role, int head, int n, const double *coord,
+                        const pe_real *state, const pe_real *in, const pe_real *dout, pe_real *din,
+                        pe_real *dstate)
+{
+    const int pairs = c->dims->head_dim / 2;
+    (void)role, (void)head, (void)state, (void)in, (void)dstate;
+    for (int t = 0; t < n; t++)
+        for (int k = 0; k < pairs; k++) {
+            const size_t at = PE(row_of)(c, coord[t]) + (size_t)k;
+            const size_t pair = (size_t)(t * 2 * pairs + 2 * k);
+            pe_real da = dout[pair], db = dout[pair + 1];
+            pe_turn(&da, &db, c->w[COSINE][at], -c->w[SINE][at]);
+            din[pair] += da;
+            din[pair + 1] += db;
+        }
+}
+
+static const pe_ops PE(ops) = {.embed = PE(embed), .map = PE(map), .map_vjp = PE(map_vjp)};
 
 PE_VARIANT(bug_formed, .title = "Sinusoid as formed", .source = "variants/gallery/exhibits.h",
            .summary = "Sines and cosines that are given, row by row.",

@@ -39,6 +39,7 @@ static bool setup(pe_setup *s)
     if (s->dims->head_dim % 2 != 0)
         return pe_refuse(s, "head_dim is %d, but pairs need an even number", s->dims->head_dim);
     s->plan = (size_t)(s->dims->head_dim / 2);
+    s->scratch = 2 * (size_t)s->dims->head_dim; /* a row and its gradient, on the way back */
     s->maps = PE_MAPS(PE_ROLE_QUERY) | PE_MAPS(PE_ROLE_KEY);
     s->claims = PE_CLAIM_TRANSLATION_INVARIANT | PE_CLAIM_DIRECTION_AWARE | PE_CLAIM_EXTRAPOLATES |
                 PE_CLAIM_CAUSAL_ONLY | PE_CLAIM_NEEDS_EVEN_WIDTH;
@@ -100,14 +101,19 @@ static void PE(turn)(const pe_call *c, pe_real position, pe_real *row)
     }
 }
 
+static pe_real PE(position)(const pe_call *c, double coord)
+{
+    const bool restarted = pe_opt_int(c, BUG) == RESTART && coord >= pe_opt_double(c, ROW);
+    return pe_num(restarted ? 0 : coord);
+}
+
 static void PE(map)(const pe_call *c, pe_role role, int head, int n, const double *coord,
                     const pe_real *state, const pe_real *in, pe_real *out)
 {
     (void)role, (void)head, (void)state, (void)in;
     const int64_t bug = pe_opt_int(c, BUG);
     for (int t = 0; t < n; t++) {
-        const bool restarted = bug == RESTART && coord[t] >= pe_opt_double(c, ROW);
-        const pe_real position = pe_num(restarted ? 0 : coord[t]);
+        const pe_real position = PE(position)(c, coord[t]);
         pe_real *row = out + (size_t)t * (size_t)c->dims->head_dim;
         if (bug == GAIN_BEFORE)
             PE(multiply_gain)(c, row);
@@ -120,7 +126,68 @@ static void PE(map)(const pe_call *c, pe_role role, int head, int n, const doubl
     }
 }
 
-static const pe_ops PE(ops) = {.plan = PE(plan), .map = PE(map)};
+/* ---- the way back: transposed, in the other order ---- */
+
+static void PE(unmix)(const pe_call *c, pe_real position, pe_real *drow)
+{
+    const int pairs = (int)c->info->plan;
+    for (int k = 0; k < pairs; k++) {
+        const pe_real a = drow[2 * k], b = drow[2 * k + 1];
+        const pe_real first = position * c->plan[(2 * k) % pairs];
+        const pe_real second = position * c->plan[(2 * k + 1) % pairs];
+        drow[2 * k] = a * pe_cos(first) + b * pe_sin(second);
+        drow[2 * k + 1] = b * pe_cos(second) - a * pe_sin(first);
+    }
+}
+
+static void PE(unturn)(const pe_call *c, pe_real position, pe_real *drow)
+{
+    const pe_real magnitude = PE(magnitude)(c);
+    for (int k = 0; k < (int)c->info->plan; k++) {
+        const pe_real phase = position * c->plan[k];
+        pe_turn(drow + 2 * k, drow + 2 * k + 1, magnitude * pe_cos(phase),
+                -magnitude * pe_sin(phase));
+    }
+}
+
+/* row is what the gain met. */
+static void PE(multiply_gain_vjp)(const pe_call *c, const pe_real *row, pe_real *drow)
+{
+    for (int column = 0; column < c->dims->head_dim; column++) {
+        c->g[GAIN][column] += drow[column] * row[column];
+        drow[column] *= c->w[GAIN][column];
+    }
+}
+
+static void PE(map_vjp)(const pe_call *c, pe_role role, int head, int n, const double *coord,
+                        const pe_real *state, const pe_real *in, const pe_real *dout, pe_real *din,
+                        pe_real *dstate)
+{
+    (void)role, (void)head, (void)state, (void)dstate;
+    const int64_t bug = pe_opt_int(c, BUG);
+    const int width = c->dims->head_dim;
+    pe_real *row = c->scratch, *drow = c->scratch + width;
+    for (int t = 0; t < n; t++) {
+        const pe_real position = PE(position)(c, coord[t]);
+        for (int column = 0; column < width; column++) {
+            row[column] = in[t * width + column];
+            drow[column] = dout[t * width + column];
+        }
+        if (bug == GAIN_AFTER) {
+            PE(turn)(c, position, row);
+            PE(multiply_gain_vjp)(c, row, drow);
+        }
+        if (bug == MIXED)
+            PE(unmix)(c, position, drow);
+        else
+            PE(unturn)(c, position, drow);
+        if (bug == GAIN_BEFORE)
+            PE(multiply_gain_vjp)(c, row, drow);
+        pe_add_scaled(din + (size_t)t * (size_t)width, 1, drow, width);
+    }
+}
+
+static const pe_ops PE(ops) = {.plan = PE(plan), .map = PE(map), .map_vjp = PE(map_vjp)};
 
 PE_VARIANT(bug_rotary, .title = "Rotary with a bug", .source = "variants/gallery/exhibits.h",
            .summary = "Rotary position as it went wrong in public code.",

@@ -33,16 +33,21 @@ static int64_t clamped(int64_t n, int64_t clip)
 }
 #endif
 
+/* Where the vector of a pair begins in the table. */
+static int64_t PE(place_of)(const pe_call *c, int64_t query, int64_t key)
+{
+    const int64_t clip = pe_opt_int(c, CLIP), offset = key - query;
+    const bool sign = pe_opt_int(c, BUG) == SIGN;
+    const int64_t n = sign ? -offset : query >= pe_opt_int(c, ROW) ? 0 : offset;
+    return (clamped(n, clip) + clip) * c->dims->head_dim;
+}
+
 static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw, pe_real *s)
 {
     const int D = c->dims->head_dim;
-    const int64_t clip = pe_opt_int(c, CLIP), first = pe_opt_int(c, ROW);
-    const bool sign = pe_opt_int(c, BUG) == SIGN;
     for (int i = 0; i < tile->nq; i++)
         for (int j = 0; j < tile->nk; j++) {
-            const int64_t offset = tile->kj[j] - tile->qi[i];
-            const int64_t n = sign ? -offset : tile->qi[i] >= first ? 0 : offset;
-            const pe_real *row = c->w[REL_K] + (clamped(n, clip) + clip) * D;
+            const pe_real *row = c->w[REL_K] + PE(place_of)(c, tile->qi[i], tile->kj[j]);
             pe_real sum = 0;
             for (int d = 0; d < D; d++)
                 sum += tile->q[i * D + d] * row[d];
@@ -50,7 +55,23 @@ static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw
         }
 }
 
-static const pe_ops PE(ops) = {.logits = PE(logits)};
+static void PE(logits_vjp)(const pe_call *c, const pe_tile *tile, const pe_real *raw,
+                           const pe_real *ds, pe_real *draw, pe_tile_gradient *g)
+{
+    (void)raw;
+    const int D = c->dims->head_dim;
+    for (int i = 0; i < tile->nq; i++)
+        for (int j = 0; j < tile->nk; j++) {
+            const int64_t at = PE(place_of)(c, tile->qi[i], tile->kj[j]);
+            const pe_real d = ds[i * tile->nk + j] / pe_sqrt(pe_num(D));
+            draw[i * tile->nk + j] = ds[i * tile->nk + j];
+            pe_add_scaled(c->g[REL_K] + at, d, tile->q + i * D, D);
+            if (g->q)
+                pe_add_scaled(g->q + i * D, d, c->w[REL_K] + at, D);
+        }
+}
+
+static const pe_ops PE(ops) = {.logits = PE(logits), .logits_vjp = PE(logits_vjp)};
 
 PE_VARIANT(bug_shaw, .title = "Shaw with a bug", .source = "variants/gallery/exhibits.h",
            .summary = "Vectors by offset as they went wrong in public code.",

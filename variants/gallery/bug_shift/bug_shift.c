@@ -24,6 +24,7 @@ static const pe_option options[] = {
     {"bug", PE_CHOICE, UNMASKED, 0, 0, "unmasked|slice", "what is wrong"}};
 
 enum { U, VBIAS, WKR };
+static const int64_t none = INT64_MIN; /* no distance yet */
 
 static bool setup(pe_setup *s)
 {
@@ -36,7 +37,8 @@ static bool setup(pe_setup *s)
     s->param[U].per_model = s->param[VBIAS].per_model = true;
     s->state = heads * width;
     s->flags = PE_WHOLE_ROWS;
-    s->scratch = (size_t)(model + width);
+    s->plan = (size_t)(model / 2);
+    s->scratch = (size_t)(model + 2 * width); /* r_n, its gradient, R_n */
     s->claims = PE_CLAIM_TRANSLATION_INVARIANT | PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY |
                 PE_CLAIM_DIRECTION_AWARE;
     return true;
@@ -53,19 +55,29 @@ static void PE(state)(const pe_call *c, const pe_run *run, pe_real *state)
                 state[(t * H + h) * D + d] = run->q ? run->q[(h * run->n + t) * D + d] : 0;
 }
 
-/* r_n = [sin(n w) | cos(n w)] WkR, of one head (D). */
-static void PE(row_of)(const pe_call *c, int head, int64_t n, pe_real *row)
+static void PE(plan)(const pe_call *c, pe_real *plan)
+{
+    for (int k = 0; k < (int)c->info->plan; k++)
+        plan[k] = pe_inverse_frequency(10000, k, c->dims->model_dim);
+}
+
+/* R_n = [sin(n w) | cos(n w)] (d). */
+static pe_real *PE(sinusoid_of)(const pe_call *c)
+{
+    return c->scratch + 2 * c->dims->head_dim;
+}
+
+/* r_n = R_n WkR of one head, in the first D numbers of the scratch; R_n stays behind. */
+static void PE(make_row)(const pe_call *c, int head, int64_t n)
 {
     const int width = c->dims->model_dim, half = width / 2, D = c->dims->head_dim;
     const int all = c->dims->heads * D;
-    pe_real *sinusoid = c->scratch + D;
-    for (int k = 0; k < half; k++) {
-        const pe_real phase = pe_num(n) * pe_inverse_frequency(10000, k, width);
-        sinusoid[k] = pe_sin(phase);
-        sinusoid[half + k] = pe_cos(phase);
-    }
-    c->lent->gemm(false, false, 1, D, width, 1, sinusoid, width, c->w[WKR] + head * D, all, 0, row,
-                  D);
+    pe_real *sinusoid = PE(sinusoid_of)(c);
+    for (int k = 0; k < half; k++)
+        sinusoid[half + k] = pe_num(n) * c->plan[k];
+    c->lent->turn(half, sinusoid + half, sinusoid, sinusoid + half);
+    c->lent->gemm(false, false, 1, D, width, 1, sinusoid, width, c->w[WKR] + head * D, all, 0,
+                  c->scratch, D);
 }
 
 /* Which query and which row the shifted matrix holds at (i, j); false: a zero. */
@@ -95,30 +107,110 @@ static int PE(place_of)(const pe_tile *tile, int64_t token)
     return -1;
 }
 
+/* The same for pair (i, j) of a tile, with the place of that query; -1: a zero. */
+static int PE(query_at)(const pe_call *c, const pe_tile *tile, int i, int j, int64_t *distance)
+{
+    int64_t query;
+    if (!tile->allowed[(size_t)i * (size_t)tile->nk + (size_t)j] ||
+        !PE(found_at)(c, tile->qi[i], tile->kj[j], &query, distance))
+        return -1;
+    return PE(place_of)(tile, query);
+}
+
+/* Pairs are taken by diagonals, on which the distance stays, so that each row is made once. */
 static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw, pe_real *s)
 {
     const int H = c->dims->heads, D = c->dims->head_dim, h = tile->head;
-    const pe_real *v = c->w[VBIAS] + h * D;
-    for (int i = 0; i < tile->nq; i++)
-        for (int j = 0; j < tile->nk; j++) {
-            const size_t at = (size_t)i * (size_t)tile->nk + (size_t)j;
-            int64_t query, distance;
-            s[at] = raw[at];
-            if (!tile->allowed[at] || !PE(found_at)(c, tile->qi[i], tile->kj[j], &query, &distance))
-                continue;
-            const int place = PE(place_of)(tile, query);
+    const pe_real *v = c->w[VBIAS] + h * D, *row = c->scratch;
+    for (size_t at = 0; at < (size_t)tile->nq * (size_t)tile->nk; at++)
+        s[at] = raw[at];
+    for (int diagonal = 1 - tile->nq; diagonal < tile->nk; diagonal++) {
+        int64_t made = none, distance = 0;
+        for (int i = diagonal < 0 ? -diagonal : 0; i < tile->nq && i + diagonal < tile->nk; i++) {
+            const int place = PE(query_at)(c, tile, i, i + diagonal, &distance);
             if (place < 0)
                 continue;
-            PE(row_of)(c, h, distance, c->scratch);
+            if (distance != made)
+                PE(make_row)(c, h, made = distance);
             const pe_real *q = tile->k_state + ((int64_t)place * H + h) * D;
             pe_real sum = 0;
             for (int d = 0; d < D; d++)
-                sum += (q[d] + v[d]) * c->scratch[d];
-            s[at] += sum / pe_sqrt(pe_num(D));
+                sum += (q[d] + v[d]) * row[d];
+            s[(size_t)i * (size_t)tile->nk + (size_t)(i + diagonal)] += sum / pe_sqrt(pe_num(D));
         }
+    }
 }
 
-static const pe_ops PE(ops) = {.state = PE(state), .logits = PE(logits)};
+/* ---- the way back ---- */
+
+static void PE(state_vjp)(const pe_call *c, const pe_run *run, const pe_real *state,
+                          const pe_real *dstate, pe_run_gradient *g)
+{
+    (void)state;
+    const int H = c->dims->heads, D = c->dims->head_dim;
+    for (int t = 0; run->q && g->q && t < run->n; t++)
+        for (int h = 0; h < H; h++)
+            pe_add_scaled(g->q + (h * run->n + t) * D, 1, dstate + (t * H + h) * D, D);
+}
+
+/* The gradient of r_n, the second D numbers of the scratch, to WkR, and forgotten. */
+static void PE(leave_row)(const pe_call *c, int head)
+{
+    const int width = c->dims->model_dim, D = c->dims->head_dim, all = c->dims->heads * D;
+    pe_real *drow = c->scratch + D;
+    c->lent->gemm(true, false, width, D, 1, 1, PE(sinusoid_of)(c), width, drow, D, 1,
+                  c->g[WKR] + head * D, all);
+    for (int d = 0; d < D; d++)
+        drow[d] = 0;
+}
+
+/* One pair: d is the gradient of (q + v) . r_n. */
+static void PE(pair_vjp)(const pe_call *c, const pe_tile *tile, int place, pe_real d,
+                         pe_tile_gradient *g)
+{
+    const int D = c->dims->head_dim, h = tile->head;
+    const int64_t from = ((int64_t)place * c->dims->heads + h) * D;
+    const pe_real *row = c->scratch;
+    pe_add_scaled(c->scratch + D, d, tile->k_state + from, D);
+    pe_add_scaled(c->scratch + D, d, c->w[VBIAS] + h * D, D);
+    pe_add_scaled(c->g[VBIAS] + h * D, d, row, D);
+    if (g->k_state)
+        pe_add_scaled(g->k_state + from, d, row, D);
+}
+
+static void PE(logits_vjp)(const pe_call *c, const pe_tile *tile, const pe_real *raw,
+                           const pe_real *ds, pe_real *draw, pe_tile_gradient *g)
+{
+    const int D = c->dims->head_dim, h = tile->head;
+    (void)raw;
+    for (size_t at = 0; at < (size_t)tile->nq * (size_t)tile->nk; at++)
+        draw[at] = ds[at];
+    for (int d = 0; d < D; d++)
+        c->scratch[D + d] = 0;
+    for (int diagonal = 1 - tile->nq; diagonal < tile->nk; diagonal++) {
+        int64_t made = none, distance = 0;
+        for (int i = diagonal < 0 ? -diagonal : 0; i < tile->nq && i + diagonal < tile->nk; i++) {
+            const int place = PE(query_at)(c, tile, i, i + diagonal, &distance);
+            if (place < 0)
+                continue;
+            if (distance != made) {
+                if (made != none)
+                    PE(leave_row)(c, h);
+                PE(make_row)(c, h, made = distance);
+            }
+            const pe_real d = ds[(size_t)i * (size_t)tile->nk + (size_t)(i + diagonal)];
+            PE(pair_vjp)(c, tile, place, d / pe_sqrt(pe_num(D)), g);
+        }
+        if (made != none)
+            PE(leave_row)(c, h);
+    }
+}
+
+static const pe_ops PE(ops) = {.plan = PE(plan),
+                               .state = PE(state),
+                               .state_vjp = PE(state_vjp),
+                               .logits = PE(logits),
+                               .logits_vjp = PE(logits_vjp)};
 
 PE_VARIANT(bug_shift, .title = "Transformer-XL with a bug", .source = "variants/gallery/exhibits.h",
            .summary = "The shift of a matrix of relative scores as it went wrong in public code.",
