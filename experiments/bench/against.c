@@ -27,18 +27,30 @@ static pe_status median_of(const double *x, int64_t n, double *median, double *l
     return status;
 }
 
-static pe_status try_setting(const pe_against_job *job, const pe_peer_setting *setting,
-                             double *median, pe_error *err)
+static pe_status start_keeper(const pe_against_job *job, const pe_peer_setting *setting,
+                              pe_peer *keeper, pe_error *err)
 {
-    pe_peer peer;
-    double times[TRIALS], least;
+    double seconds;
+    pe_status status =
+        pe_peer_start(job->python, job->workload, setting, true, job->threads, keeper, err);
+    for (int i = 0; status == PE_OK && i < PE_PEER_SETTLES; i++)
+        status = pe_peer_run(keeper, &seconds, err);
+    return status;
+}
+
+static pe_status try_setting(const pe_against_job *job, const pe_peer_setting *setting,
+                             double *least, pe_error *err)
+{
+    pe_peer keeper;
+    double seconds = 0;
     int count = 0;
-    pe_status status = pe_peer_start(job->python, job->workload, setting, job->threads, &peer, err);
-    do
-        status = status == PE_OK ? pe_peer_run(&peer, &times[count++], err) : status;
-    while (status == PE_OK && count < TRIALS && times[count - 1] < long_trial);
-    pe_peer_stop(&peer);
-    return status == PE_OK ? median_of(times, count, median, &least, err) : status;
+    pe_status status = start_keeper(job, setting, &keeper, err);
+    while (status == PE_OK && count < TRIALS && seconds < long_trial) {
+        status = pe_peer_run(&keeper, &seconds, err);
+        *least = count++ == 0 || seconds < *least ? seconds : *least;
+    }
+    pe_peer_stop(&keeper);
+    return status;
 }
 
 static pe_status find_best(const pe_against_job *job, const pe_peer_setting **best, pe_error *err)
@@ -47,20 +59,21 @@ static pe_status find_best(const pe_against_job *job, const pe_peer_setting **be
     pe_status status = PE_OK;
     *best = NULL;
     for (int s = 0; status == PE_OK && s < pe_peer_setting_count; s++) {
-        double median;
+        double seconds = 0;
         status = job->check(err);
         if (status == PE_OK)
-            status = try_setting(job, &pe_peer_settings[s], &median, err);
-        if (status == PE_OK && (!*best || median < least)) {
-            least = median;
+            status = try_setting(job, &pe_peer_settings[s], &seconds, err);
+        if (status == PE_OK && (!*best || seconds < least)) {
+            least = seconds;
             *best = &pe_peer_settings[s];
         }
     }
     return status;
 }
 
-static pe_status take_turns(const pe_against_job *job, pe_workload *w, pe_peer *peer, double *times,
-                            int64_t *count, pe_error *err)
+/* times: ours, the peer's, the keeper's, `reps` each. */
+static pe_status take_turns(const pe_against_job *job, pe_workload *w, pe_peer *peer,
+                            pe_peer *keeper, double *times, int64_t *count, pe_error *err)
 {
     const double start = pe_bench_seconds();
     pe_status status = PE_OK;
@@ -75,35 +88,51 @@ static pe_status take_turns(const pe_against_job *job, pe_workload *w, pe_peer *
         let_settle();
         if (status == PE_OK)
             status = pe_peer_run(peer, &times[job->reps + i], err);
+        let_settle();
+        if (status == PE_OK)
+            status = pe_peer_run(keeper, &times[2 * job->reps + i], err);
         if (status == PE_OK)
             status = job->check(err);
     }
     return status;
 }
 
+static pe_status summarise(const pe_against_job *job, const double *times, int64_t count,
+                           pe_against *result, pe_error *err)
+{
+    double least;
+    pe_status status = median_of(times, count, &result->ours, &result->ours_least, err);
+    if (status == PE_OK)
+        status = median_of(times + job->reps, count, &result->peer, &result->peer_least, err);
+    if (status == PE_OK)
+        status = median_of(times + 2 * job->reps, count, &result->keeper, &least, err);
+    return status;
+}
+
 static pe_status compare(const pe_against_job *job, pe_workload *w, const pe_peer_setting *best,
                          pe_against *result, pe_error *err)
 {
-    pe_peer peer = {.process = -1};
+    pe_peer peer = {.process = -1}, keeper = {.process = -1};
     int64_t count = 0;
-    double sum, *times = pe_allocate(2 * (size_t)job->reps, sizeof *times, "times", err);
+    double sum, *times = pe_allocate(3 * (size_t)job->reps, sizeof *times, "times", err);
     pe_status status = times ? PE_OK : PE_MEMORY;
     pe_bench_reset_peak();
     const double base = pe_bench_status_mb("VmRSS");
     if (status == PE_OK)
         status = w->run(w, &sum, err); /* to warm up */
     if (status == PE_OK)
-        status = pe_peer_start(job->python, job->workload, best, job->threads, &peer, err);
+        status = pe_peer_start(job->python, job->workload, best, false, job->threads, &peer, err);
     if (status == PE_OK)
-        status = take_turns(job, w, &peer, times, &count, err);
+        status = start_keeper(job, best, &keeper, err);
+    if (status == PE_OK)
+        status = take_turns(job, w, &peer, &keeper, times, &count, err);
     result->ours_mb = pe_bench_status_mb("VmHWM") - base;
     result->peer_mb = peer.peak_mb - peer.base_mb;
     result->setting = best->name;
     pe_peer_stop(&peer);
+    pe_peer_stop(&keeper);
     if (status == PE_OK)
-        status = median_of(times, count, &result->ours, &result->ours_least, err);
-    if (status == PE_OK)
-        status = median_of(times + job->reps, count, &result->peer, &result->peer_least, err);
+        status = summarise(job, times, count, result, err);
     pe_release(times);
     return status;
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef struct pe_against {
-    double ours, peer; /* medians in seconds */
+    double ours, peer, keeper; /* medians in seconds; keeper: the peer that keeps its memory */
     double ours_least, peer_least;
     double ours_mb, peer_mb; /* memory on top of inputs and outputs of a first run, at most */
     const char *setting;     /* under which the peer was fastest; static text */
@@ -22,8 +22,9 @@ typedef struct pe_against_job {
     pe_status (*check)(pe_error *err); /* PE_INTERRUPTED after SIGINT */
 } pe_against_job;
 
-/* First the peer alone, three times (once when that takes more than a second) under each of
- * pe_peer_settings; then, under the best of them, ours and the peer in turn, up to `reps` times.
+/* First the peer alone under each of pe_peer_settings, its memory kept, three times once it has
+ * settled (once when that takes more than a second); then, under the setting with the fastest run,
+ * ours, the peer as it is installed and the peer that keeps its memory in turn, up to `reps` times.
  *   PE_USAGE    no such workload
  *   PE_TOOL     no Python with torch and NumPy, or a peer without this workload */
 pe_status pe_against_run(const pe_against_job *job, pe_against *result, pe_error *err);

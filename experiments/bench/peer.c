@@ -15,13 +15,27 @@ const pe_peer_setting pe_peer_settings[] = {
     {"default", {NULL}},
     {"passive waiting", {"OMP_WAIT_POLICY=passive", NULL}},
     {"BLAS on one thread", {"OPENBLAS_NUM_THREADS=1", NULL}},
+    {"one thread", {"OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1", NULL}},
     {"AVX-512", {"ATEN_CPU_CAPABILITY=avx512", "OMP_WAIT_POLICY=passive", NULL}},
 };
 const int pe_peer_setting_count = sizeof pe_peer_settings / sizeof pe_peer_settings[0];
 
+static const char *const keeping[] = {"MALLOC_MMAP_MAX_=0", "MALLOC_TRIM_THRESHOLD_=1000000000000",
+                                      "GLIBC_TUNABLES=glibc.malloc.hugetlb=1", NULL};
+
+static void set_all(const char *const *environment)
+{
+    for (; *environment; environment++) {
+        char name[64];
+        const char *equals = strchr(*environment, '=');
+        snprintf(name, sizeof name, "%.*s", (int)(equals - *environment), *environment);
+        setenv(name, equals + 1, 1);
+    }
+}
+
 /* In the child: pipes at 0 and 1, what it complains about into the pipe, too. */
 static void become_peer(const char *python, const char *workload, const pe_peer_setting *setting,
-                        int threads, const int ask[2], const int answer[2])
+                        bool keeps_memory, int threads, const int ask[2], const int answer[2])
 {
     char number[16];
     snprintf(number, sizeof number, "%d", threads);
@@ -29,13 +43,9 @@ static void become_peer(const char *python, const char *workload, const pe_peer_
     setenv("OPENBLAS_NUM_THREADS", number, 1);
     setenv("MKL_NUM_THREADS", number, 1);
     unsetenv("OMP_WAIT_POLICY"); /* ours, perhaps; the settings say theirs */
-    for (int i = 0; setting->environment[i]; i++) {
-        char name[64];
-        const char *equals = strchr(setting->environment[i], '=');
-        snprintf(name, sizeof name, "%.*s", (int)(equals - setting->environment[i]),
-                 setting->environment[i]);
-        setenv(name, equals + 1, 1);
-    }
+    set_all(setting->environment);
+    if (keeps_memory)
+        set_all(keeping);
     dup2(ask[0], STDIN_FILENO);
     dup2(answer[1], STDOUT_FILENO);
     dup2(answer[1], STDERR_FILENO);
@@ -73,7 +83,7 @@ static pe_status await_ready(pe_peer *peer, const char *python, pe_error *err)
 }
 
 pe_status pe_peer_start(const char *python, const char *workload, const pe_peer_setting *setting,
-                        int threads, pe_peer *peer, pe_error *err)
+                        bool keeps_memory, int threads, pe_peer *peer, pe_error *err)
 {
     int ask[2], answer[2];
     *peer = (pe_peer){.process = -1};
@@ -88,7 +98,7 @@ pe_status pe_peer_start(const char *python, const char *workload, const pe_peer_
     fflush(NULL);
     peer->process = fork();
     if (peer->process == 0)
-        become_peer(python, workload, setting, threads, ask, answer);
+        become_peer(python, workload, setting, keeps_memory, threads, ask, answer);
     close(ask[0]);
     close(answer[1]);
     peer->ask = fdopen(ask[1], "w");

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -22,11 +23,15 @@ typedef struct pe_peer {
     double base_mb, peak_mb; /* resident, before and at most during the work */
 } pe_peer;
 
-/* Start `python -c peers.py workload` and wait until it has done the work once.
- *   PE_TOOL     no such program, or it has no torch or NumPy, or it ended early: its last words
+/* Start `python -c peers.py workload` and wait until it has done the work once. A peer that keeps
+ * its memory does not give it back to the system between two runs (glibc's malloc is told so), in
+ * huge pages where the system has them: its times are then without the first touch of fresh pages,
+ * which on some virtual machines costs more than the work. It has settled after PE_PEER_SETTLES
+ * runs. PE_TOOL     no such program, or it has no torch or NumPy, or it ended early: its last words
  *   PE_MEMORY   the system gives no pipe or process */
+enum { PE_PEER_SETTLES = 3 };
 pe_status pe_peer_start(const char *python, const char *workload, const pe_peer_setting *setting,
-                        int threads, pe_peer *peer, pe_error *err);
+                        bool keeps_memory, int threads, pe_peer *peer, pe_error *err);
 
 /* Do the work once; PE_TOOL   when the peer has died. */
 pe_status pe_peer_run(pe_peer *peer, double *seconds, pe_error *err);

@@ -134,6 +134,7 @@ static pe_status measure_peer(const pe_score_job *job, pe_score *s, pe_error *er
     s->other = r.peer;
     s->value = r.peer / r.ours;
     s->best = r.peer_least / r.ours_least;
+    s->keeper = r.keeper / r.ours;
     s->ours_mb = r.ours_mb;
     s->other_mb = r.peer_mb;
     s->setting = r.setting;

@@ -12,6 +12,7 @@ typedef struct pe_score {
     double ours, other; /* medians in seconds; 0: there is none */
     double value;       /* what the goal is about, from the medians */
     double best;        /* the same from the fastest runs of both */
+    double keeper;      /* value against a peer that keeps its memory; 0: no peer */
     double ours_mb, other_mb;
     const char *setting; /* of the peer, static text; NULL: no peer */
     bool met;

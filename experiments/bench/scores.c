@@ -113,17 +113,24 @@ static void show_peers(const pe_scores *scores, pe_section *section)
 {
     const pe_sheet_column columns[] = {{"workload", NULL, 1, 0},
                                        {"peer", NULL, 1, 0},
+                                       {"value, as installed", NULL, 0, 4},
+                                       {"value, keeping its memory", NULL, 0, 4},
                                        {"fastest setting of the peer", NULL, 1, 0},
                                        {"memory of ours", "MiB", 0, 4},
                                        {"memory of the peer", "MiB", 0, 4}};
-    pe_sheet *sheet =
-        pe_section_table(section, "peers", "Setting and memory of the peers", 5, columns);
+    pe_sheet *sheet = pe_section_table(
+        section, "peers",
+        "Peers as they are installed, which goals are about, and with malloc told to keep what it "
+        "has: the difference is the first touch of fresh pages",
+        7, columns);
     for (size_t i = 0; i < scores->count; i++) {
         const pe_score *s = &scores->score[i];
         if (!s->setting)
             continue;
         pe_sheet_text(sheet, s->goal.ours);
         pe_sheet_text(sheet, s->goal.other);
+        pe_sheet_number(sheet, s->value);
+        pe_sheet_number(sheet, s->keeper);
         pe_sheet_text(sheet, s->setting);
         pe_sheet_number(sheet, s->ours_mb);
         pe_sheet_number(sheet, s->other_mb);
@@ -137,7 +144,7 @@ enum { MOST_DOTS = 40 };
 static void draw(const pe_scores *scores, bool peers, pe_section *section, pe_error *err)
 {
     const char *names[MOST_DOTS];
-    double value[MOST_DOTS], one[MOST_DOTS];
+    double value[MOST_DOTS], kept[MOST_DOTS], one[MOST_DOTS];
     size_t n = 0, met = 0;
     for (size_t i = 0; i < scores->count && n < MOST_DOTS; i++) {
         const pe_score *s = &scores->score[i];
@@ -147,6 +154,7 @@ static void draw(const pe_scores *scores, bool peers, pe_section *section, pe_er
         names[n] = s->goal.ours;
         one[n] = s->goal.value;
         met += s->met;
+        kept[n] = s->keeper;
         value[n++] = s->value;
     }
     if (n == 0)
@@ -162,6 +170,11 @@ static void draw(const pe_scores *scores, bool peers, pe_section *section, pe_er
     pe_figure_categories(figure, n, names, NULL);
     pe_figure_add_series(figure, &(pe_series){.name = "measured", .slot = 0, .n = n, .y = value});
     pe_figure_add_series(figure, &(pe_series){.name = "goal", .slot = 1, .n = n, .y = one});
+    if (peers)
+        pe_figure_add_series(figure, &(pe_series){.name = "measured, the peer keeps its memory",
+                                                  .slot = 2,
+                                                  .n = n,
+                                                  .y = kept});
     pe_figure_describe(figure, "Dots: what was measured and the goal, one row per workload.",
                        peers ? "Medians of runs in turn, the peer under its fastest setting; "
                                "right of the goal is better."

@@ -54,10 +54,10 @@ static json_t *row_of(const pe_score *s, int threads)
     char goal[32];
     snprintf(goal, sizeof goal, "%s %.4g",
              s->goal.at_least ? ">=" : "<=", pe_goal_value(&s->goal, threads));
-    return json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:s, s:s}", "what", s->goal.what,
+    return json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:s, s:s}", "what", s->goal.what,
                      "workload", s->goal.ours, "against", s->goal.other, "ours_s", s->ours,
-                     "other_s", s->other, "value", s->value, "best", s->best, "goal",
-                     judged ? goal : "-", "verdict",
+                     "other_s", s->other, "value", s->value, "best", s->best, "keeping", s->keeper,
+                     "goal", judged ? goal : "-", "verdict",
                      !judged  ? "-"
                      : s->met ? "met"
                               : "missed");
@@ -66,8 +66,8 @@ static json_t *row_of(const pe_score *s, int threads)
 static pe_status print_scores(const pe_cli *cli, const pe_scores *scores, int threads,
                               pe_error *err)
 {
-    static const char *const columns[] = {"workload", "against", "ours_s",  "other_s", "value",
-                                          "best",     "goal",    "verdict", "what"};
+    static const char *const columns[] = {"workload", "against", "ours_s", "other_s", "value",
+                                          "best",     "keeping", "goal",   "verdict", "what"};
     json_t *rows = json_array();
     for (size_t i = 0; i < scores->count; i++)
         json_array_append_new(rows, row_of(&scores->score[i], threads));

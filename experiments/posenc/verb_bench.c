@@ -115,8 +115,9 @@ static pe_status add_comparison(const pe_cli *cli, const char *name, json_t *row
     pe_status status = pe_against_run(&job, &r, err);
     if (status != PE_OK)
         return status;
-    json_t *row = json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:s}", "workload", name, "ours_s",
-                            r.ours, "peer_s", r.peer, "ratio", r.peer / r.ours, "ours_mb",
+    json_t *row = json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s}", "workload", name,
+                            "ours_s", r.ours, "peer_s", r.peer, "ratio", r.peer / r.ours,
+                            "keeper_s", r.keeper, "keeper_ratio", r.keeper / r.ours, "ours_mb",
                             r.ours_mb, "peer_mb", r.peer_mb, "peer_setting", r.setting);
     if (!row || json_array_append_new(rows, row) != 0)
         return pe_fail(err, PE_MEMORY, "no memory for the row of %s", name);
@@ -125,8 +126,9 @@ static pe_status add_comparison(const pe_cli *cli, const char *name, json_t *row
 
 static pe_status against(const pe_cli *cli, pe_error *err)
 {
-    static const char *const columns[] = {"workload", "ours_s",  "peer_s",      "ratio",
-                                          "ours_mb",  "peer_mb", "peer_setting"};
+    static const char *const columns[] = {"workload", "ours_s",   "peer_s",
+                                          "ratio",    "keeper_s", "keeper_ratio",
+                                          "ours_mb",  "peer_mb",  "peer_setting"};
     const int count = cli->word_count;
     json_t *rows = json_array();
     pe_status status = PE_OK;
@@ -201,9 +203,11 @@ const pe_cli_verb verb_bench = {
     .summary = "time workloads under the names of the peers' script",
     .description =
         "Medians of wall-clock seconds, float, into buffers that exist already. Compare only what "
-        "ran "
-        "side by side: --against-torch tries each peer under four settings of its threads and then "
-        "alternates with the fastest. write, copy and sgemm are what the machine can do at most. "
+        "ran side by side: --against-torch tries each peer under five settings of its threads and "
+        "then takes turns with it under the fastest, once as it is installed and once with its "
+        "malloc told to keep its memory (keeper, keeping). write, copy and sgemm are what the "
+        "machine can do at most. Both sides use the kernels of OpenBLAS that OPENBLAS_CORETYPE "
+        "names; without it, OpenBLAS chooses for the processor. "
         "Goals stand in experiments/bench/goals.txt; the exit code is 1 when one is missed.",
     .examples = "posenc bench --list                     # what can be timed\n"
                 "posenc bench plain:512 shaw_good:512:16 # two workloads\n"
