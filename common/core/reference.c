@@ -10,6 +10,7 @@
 #include "core/lent.h"
 #include "core/parts.h"
 #include "core/quad.h"
+#include "core/quad_dot.h"
 
 #include <string.h>
 

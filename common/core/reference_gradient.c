@@ -17,6 +17,7 @@
 #include "core/backward.h"
 #include "core/lent.h"
 #include "core/quad.h"
+#include "core/quad_dot.h"
 
 #include <string.h>
 

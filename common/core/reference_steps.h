@@ -58,10 +58,14 @@ static pe_status PE(allocate_matrices)(PE(matrices) * m, const PE(pe_parts) * p,
 
 static pe_real PE(dot)(const pe_real *x, const pe_real *y, int n)
 {
+#if PE_PASS == 3
+    return pe_quad_dot(n, x, 1, y, 1);
+#else
     pe_real sum = 0;
     for (int i = 0; i < n; i++)
         sum += x[i] * y[i];
     return sum;
+#endif
 }
 
 /* The offset of a pair where offsets are fractions; false when it has no rows. */

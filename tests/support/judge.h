@@ -1,6 +1,6 @@
-/* What the tests of this folder share: a reproducible stream of numbers, and MPFR as the judge. */
-#ifndef PE_TESTS_NUMBERS_JUDGE_H
-#define PE_TESTS_NUMBERS_JUDGE_H
+/* A reproducible stream of numbers, and MPFR as the judge. */
+#ifndef PE_TESTS_SUPPORT_JUDGE_H
+#define PE_TESTS_SUPPORT_JUDGE_H
 
 #include "numbers/format.h"
 
