@@ -10,5 +10,6 @@ const pe_experiment pe_experiment_bugs_in_angles = {
     .id = "bugs_in_angles",
     .title = "Bug gallery: angles in low precision",
     .question = "What happens to positions when angles are formed in few bits?",
+    .family = "bug gallery",
     .run = run,
 };

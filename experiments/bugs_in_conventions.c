@@ -10,5 +10,6 @@ const pe_experiment pe_experiment_bugs_in_conventions = {
     .id = "bugs_in_conventions",
     .title = "Bug gallery: conventions",
     .question = "Which formula, which layout, which pairs: and does it matter?",
+    .family = "bug gallery",
     .run = run,
 };

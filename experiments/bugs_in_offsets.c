@@ -10,5 +10,6 @@ const pe_experiment pe_experiment_bugs_in_offsets = {
     .id = "bugs_in_offsets",
     .title = "Bug gallery: axes and offsets",
     .question = "Whose position is it, and where does counting begin?",
+    .family = "bug gallery",
     .run = run,
 };

@@ -10,5 +10,6 @@ const pe_experiment pe_experiment_bugs_in_shifts = {
     .id = "bugs_in_shifts",
     .title = "Bug gallery: relative rows and the shift",
     .question = "Which query meets which distance?",
+    .family = "bug gallery",
     .run = run,
 };

@@ -10,5 +10,6 @@ const pe_experiment pe_experiment_bugs_in_slopes = {
     .id = "bugs_in_slopes",
     .title = "Bug gallery: bias slopes",
     .question = "How steep, from where, and in how many bits?",
+    .family = "bug gallery",
     .run = run,
 };

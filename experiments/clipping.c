@@ -33,5 +33,6 @@ const pe_experiment pe_experiment_clipping = {
     .title = "Clipped offsets and what they can reach",
     .question = "Which tokens back can a layer still fetch when all offsets beyond k are one, and "
                 "how far do two layers reach?",
+    .weight = 120,
     .run = run_clipping,
 };

@@ -30,5 +30,6 @@ const pe_experiment pe_experiment_cost = {
     .question =
         "How much time and memory does each encoding add to attention, at which length, and "
         "how far is that from what the machine can do?",
+    .alone = true,
     .run = run,
 };

@@ -190,5 +190,6 @@ const pe_experiment pe_experiment_distance_sensitivity = {
     .id = "distance_sensitivity",
     .title = "Distance sensitivity",
     .question = "Does attention tell a near token from a far one, and up to which distance?",
+    .weight = 15,
     .run = run_experiment,
 };

@@ -18,5 +18,6 @@ const pe_experiment pe_experiment_effective_context = {
     .title = "Effective context and memory",
     .question = "How many of the most recent tokens does the last output depend on, and does "
                 "evaluation with kept keys and values give the same numbers for less work?",
+    .weight = 50,
     .run = run,
 };

@@ -266,5 +266,6 @@ const pe_experiment pe_experiment_extrapolation = {
     .title = "Trained short, tested long",
     .question = "Which encodings still do at eight times the trained length what they learned, and "
                 "on which tasks?",
+    .weight = 200,
     .run = run_extrapolation,
 };

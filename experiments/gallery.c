@@ -10,5 +10,7 @@ const pe_experiment pe_experiment_gallery = {
     .id = "gallery",
     .title = "Bug gallery: overview",
     .question = "Real bugs of real projects: how much damage does each do, and what would find it?",
+    .family = "bug gallery",
+    .weight = 20,
     .run = run,
 };

@@ -247,5 +247,6 @@ const pe_experiment pe_experiment_learning = {
     .title = "How position tables are learned",
     .question = "What becomes of a random table of positions or offsets when it is trained on real "
                 "text: does it learn distance, and which rows stay noise?",
+    .weight = 60,
     .run = run,
 };

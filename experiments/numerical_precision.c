@@ -75,5 +75,6 @@ const pe_experiment pe_experiment_numerical_precision = {
     .id = "numerical_precision",
     .title = "Numerical precision",
     .question = "What does rounding do to positions, and does attention notice?",
+    .weight = 70,
     .run = run_experiment,
 };

@@ -177,5 +177,6 @@ const pe_experiment pe_experiment_probes = {
     .question = "Can a linear map read the position, and which of two tokens comes first, from the "
                 "encoding and from each layer of a trained model; and what can a model do that has "
                 "no positions at all?",
+    .weight = 60,
     .run = run,
 };

@@ -20,5 +20,6 @@ const pe_experiment pe_experiment_symmetry = {
     .question =
         "Does attention see only the offset between two tokens, can it tell left from right, "
         "and how much of it is bound to absolute places?",
+    .weight = 15,
     .run = run,
 };

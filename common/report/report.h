@@ -1,5 +1,6 @@
 /* Writers: a result becomes a folder of files, several of them an index. All bytes depend on the
- * result alone: sorted keys, fixed ids, no time, no host name. */
+ * result alone: sorted keys, fixed ids, no time, no host name. One number is an exception:
+ * "seconds" in run.json, the wall time from pe_result_new to the end of the saving. */
 #ifndef PE_REPORT_REPORT_H
 #define PE_REPORT_REPORT_H
 

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum { LONGEST_ID = 64, MOST_TEXT = 1 << 16 };
 
@@ -69,11 +70,19 @@ static void check_id(pe_result *result, const char *id, int for_folder)
 
 /* ---- life ---- */
 
+double pe_result_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 pe_result *pe_result_new(const char *id, const char *title, const char *question, pe_error *err)
 {
     pe_result *result = pe_allocate(1, sizeof *result, "result", err);
     if (!result)
         return NULL;
+    result->began = pe_result_clock();
     char **empty[] = {&result->finding,   &result->command, &result->version,
                       &result->precision, &result->blas,    &result->compiler};
     for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++)

@@ -139,6 +139,11 @@ typedef struct pe_experiment {
     const char *id; /* binary, folder of results: "symmetry" */
     const char *title;
     const char *question; /* one sentence */
+    double weight;        /* processor seconds with the defaults, roughly: of several that run side
+                           * by side the longest begins first */
+    bool alone;           /* it measures times: nothing runs beside it */
+    const char *family;   /* those of one family share what they measured, in one process, in the
+                           * order of the index; NULL: none */
     /* Fill a result; the caller made it (id, title, question) and saves it. */
     pe_status (*run)(pe_lab *lab, pe_result *result, pe_error *err);
 } pe_experiment;

@@ -1,4 +1,5 @@
 /* posenc run: experiments by name, from options to a saved folder. */
+#include "crew.h"
 #include "verbs.h"
 
 #include "analysis/start.h"
@@ -16,7 +17,9 @@
 #include "registry/registry.h"
 #include "report/report.h"
 
+#include <omp.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const pe_cli_option options[] = {
@@ -205,6 +208,21 @@ static void state_parameters(const pe_lab *lab, pe_result *result)
 /* ---- one experiment
  * ---------------------------------------------------------------------------------- */
 
+typedef struct plan {
+    const pe_cli *cli;
+    pe_lab *lab;
+    size_t count;
+    const pe_experiment *list[CREW_JOBS];
+    crew_job jobs[CREW_JOBS]; /* in the same order */
+} plan;
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static void show_progress(void *context, const char *what, double share)
 {
     pe_progress *progress = context;
@@ -257,12 +275,30 @@ static void say_leftovers(const pe_cli *cli, const char *folder)
             folder, removed, removed == 1 ? "" : "s");
 }
 
+static void folder_of(const pe_cli *cli, const pe_experiment *experiment, char *folder, size_t room)
+{
+    snprintf(folder, room, "%s/%s", pe_cli_text(cli, "out"), experiment->id);
+}
+
+/* Print and save what came out. */
+static pe_status keep_result(const pe_cli *cli, const pe_result *result, const char *id,
+                             const char *folder, pe_error *err)
+{
+    pe_status status = print_result(cli, result, err);
+    if (status == PE_OK)
+        status = pe_report_save(result, folder, formats_of(cli), err);
+    if (status == PE_OK && pe_result_count(result, PE_VERDICT_FAIL) > 0)
+        status = pe_fail(err, PE_DIFFERS, "%s: %zu verdicts failed; %s/verdicts.csv lists them", id,
+                         pe_result_count(result, PE_VERDICT_FAIL), folder);
+    return status;
+}
+
+/* The lab knows already how to tell progress and whom to ask whether to go on. */
 static pe_status run_one(const pe_cli *cli, pe_lab *lab, const pe_experiment *experiment,
                          pe_error *err)
 {
     char folder[4096], keep[sizeof folder + 16];
-    snprintf(folder, sizeof folder, "%s/%s", pe_cli_text(cli, "out"), experiment->id);
-    say_leftovers(cli, folder);
+    folder_of(cli, experiment, folder, sizeof folder);
     snprintf(keep, sizeof keep, "%s/trained", folder);
     lab->keep = is_full(cli) ? keep : NULL;
     pe_result *result = pe_result_new(experiment->id, experiment->title, experiment->question, err);
@@ -270,49 +306,119 @@ static pe_status run_one(const pe_cli *cli, pe_lab *lab, const pe_experiment *ex
         return err->status;
     state_facts(cli, experiment, result);
     state_parameters(lab, result);
-    pe_progress progress;
-    pe_progress_begin(&progress, cli, experiment->title, 1000);
-    lab->progress = show_progress;
-    lab->progress_context = &progress;
     pe_status status = experiment->run(lab, result, err);
-    pe_progress_end(&progress);
     if (status == PE_OK)
-        status = print_result(cli, result, err);
-    if (status == PE_OK)
-        status = pe_report_save(result, folder, formats_of(cli), err);
-    if (status == PE_OK && pe_result_count(result, PE_VERDICT_FAIL) > 0)
-        status = pe_fail(err, PE_DIFFERS, "%s: %zu verdicts failed; %s/verdicts.csv lists them",
-                         experiment->id, pe_result_count(result, PE_VERDICT_FAIL), folder);
+        status = keep_result(cli, result, experiment->id, folder, err);
     pe_result_release(result);
     lab->keep = NULL;
     return status;
 }
 
-/* The first failure decides the exit code; a missing picture or a failed verdict does not keep the
- * other experiments from running. */
-static pe_status run_all(const pe_cli *cli, pe_lab *lab, const pe_experiment *const *list,
-                         size_t count, pe_error *err)
+/* ---- several: one after the other, or side by side ----------------------------------------------
+ */
+
+/* A missing picture or a failed verdict does not keep the others from running. */
+static bool goes_on(pe_status status)
 {
-    pe_status first = PE_OK;
-    for (size_t i = 0; i < count; i++) {
-        pe_error own = {0};
-        pe_status status = run_one(cli, lab, list[i], &own);
-        if (status != PE_OK && first == PE_OK) {
-            first = status;
-            if (err)
-                *err = own;
-        }
-        if (status != PE_OK && status != PE_DIFFERS && status != PE_TOOL)
-            return first;
+    return status == PE_OK || status == PE_DIFFERS || status == PE_TOOL;
+}
+
+static pe_status run_here(plan *p, pe_error *err)
+{
+    (void)err;
+    p->lab->check = pe_signals_check;
+    p->lab->progress = show_progress;
+    for (size_t i = 0; i < p->count; i++) {
+        crew_job *job = &p->jobs[i];
+        pe_progress progress;
+        const double begun = seconds_now();
+        pe_progress_begin(&progress, p->cli, p->list[i]->title, 1000);
+        p->lab->progress_context = &progress;
+        job->status = run_one(p->cli, p->lab, p->list[i], &job->err);
+        pe_progress_end(&progress);
+        job->seconds = seconds_now() - begun;
+        job->ended = true;
+        if (!goes_on(job->status))
+            break;
     }
+    return PE_OK;
+}
+
+static void tell_crew(void *context, const char *what, double share)
+{
+    (void)context;
+    (void)what;
+    crew_share(share);
+}
+
+static pe_status work_in_crew(void *context, size_t which, pe_error *err)
+{
+    plan *p = context;
+    p->lab->check = crew_check;
+    p->lab->progress = tell_crew;
+    return run_one(p->cli, p->lab, p->list[which], err);
+}
+
+static bool one_by_one(size_t count, int threads)
+{
+    return count < 2 || threads < 2;
+}
+
+/* "posenc run: 15 experiments in 143 s: symmetry 31.2, cost 5.0, ..." */
+static void say_times(const plan *p, double seconds)
+{
+    size_t ended = 0;
+    for (size_t i = 0; i < p->count; i++)
+        ended += p->jobs[i].ended;
+    if (ended == 0 || pe_cli_flag(p->cli, "quiet"))
+        return;
+    fprintf(stderr, "posenc run: %zu experiment%s in %.1f s", ended, ended == 1 ? "" : "s",
+            seconds);
+    for (size_t i = 0, shown = 0; ended > 1 && i < p->count; i++)
+        if (p->jobs[i].ended)
+            fprintf(stderr, "%s %s %.1f", shown++ ? "," : ":", p->jobs[i].name, p->jobs[i].seconds);
+    fputs("\n", stderr);
+}
+
+/* The first failure, in the order of the list, decides the exit code. */
+static pe_status first_failure(const plan *p, pe_error *err)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->jobs[i].ended && p->jobs[i].status != PE_OK) {
+            if (err)
+                *err = p->jobs[i].err;
+            return p->jobs[i].status;
+        }
+    return PE_OK;
+}
+
+static pe_status run_all(plan *p, int threads, pe_error *err)
+{
+    const double begun = seconds_now();
+    char folder[4096];
+    for (size_t i = 0; i < p->count; i++) {
+        p->jobs[i] = (crew_job){
+            .name = p->list[i]->id, .weight = p->list[i]->weight, .alone = p->list[i]->alone};
+        folder_of(p->cli, p->list[i], folder, sizeof folder);
+        say_leftovers(p->cli, folder);
+    }
+    pe_status status = one_by_one(p->count, threads) ? run_here(p, err)
+                                                     : crew_run(p->cli, threads, p->count, p->jobs,
+                                                                work_in_crew, goes_on, p, err);
+    say_times(p, seconds_now() - begun);
+    if (status != PE_OK)
+        return status;
+    status = first_failure(p, err);
+    if (!goes_on(status))
+        return status;
     pe_error own = {0};
-    pe_status status = pe_report_index(pe_cli_text(cli, "out"), NULL, &own);
-    if (status != PE_OK && first == PE_OK) {
-        first = status;
+    pe_status listed = pe_report_index(pe_cli_text(p->cli, "out"), NULL, &own);
+    if (listed != PE_OK && status == PE_OK) {
+        status = listed;
         if (err)
             *err = own;
     }
-    return first;
+    return status;
 }
 
 /* Can be written, and nobody else writes there: found out before the work, not after it. */
@@ -322,42 +428,63 @@ static pe_status hold_folder(const char *folder, pe_folder_lock *lock, pe_error 
     return status == PE_OK ? pe_folder_lock_take(folder, lock, err) : status;
 }
 
-static pe_status run_verb(const pe_cli *cli, pe_error *err)
+/* In the order of the words, each once. */
+static pe_status choose_experiments(const pe_cli *cli, plan *p, pe_error *err)
 {
-    const pe_experiment *list[64];
-    size_t count = 0;
     for (int w = 0; w < cli->word_count; w++) {
+        const pe_experiment *found = NULL;
         if (strcmp(cli->words[w], "all") == 0) {
-            for (count = 0; pe_experiments[count]; count++)
-                list[count] = pe_experiments[count];
-            break;
+            for (p->count = 0; pe_experiments[p->count]; p->count++)
+                p->list[p->count] = pe_experiments[p->count];
+            return PE_OK;
         }
-        pe_status status = find_experiment(cli->words[w], &list[count], err);
+        pe_status status = find_experiment(cli->words[w], &found, err);
         if (status != PE_OK)
             return status;
-        count++;
+        size_t at = 0;
+        while (at < p->count && p->list[at] != found)
+            at++;
+        p->list[at] = found;
+        p->count += at == p->count;
     }
+    return PE_OK;
+}
+
+static void say_plan(const plan *p)
+{
+    const char *out = pe_cli_text(p->cli, "out");
+    for (size_t i = 0; i < p->count; i++)
+        printf("%s on %d variants, T = %lld, into %s/%s\n", p->list[i]->id, p->lab->subject_count,
+               (long long)p->lab->size.length, out, p->list[i]->id);
+}
+
+static pe_status run_verb(const pe_cli *cli, pe_error *err)
+{
+    pe_lab lab = {0};
+    plan p = {.cli = cli, .lab = &lab};
+    pe_status status = choose_experiments(cli, &p, err);
+    if (status != PE_OK)
+        return status;
+    const bool dry = pe_cli_flag(cli, "dry-run");
+    const int threads = omp_get_max_threads();
+    if (!one_by_one(p.count, threads))
+        omp_set_num_threads(1); /* crew.h: no threads here before it forks */
     pe_analysis_start();
     pe_gnuplot_set_deadline(pe_cli_real(cli, "plot-timeout"));
     pe_figure_set_png_width((int)pe_cli_int(cli, "png-width"));
     chosen variants = {0};
-    pe_status status = read_variants(cli, &variants, err);
+    status = read_variants(cli, &variants, err);
     pe_folder_lock lock = {0};
-    if (status == PE_OK && !pe_cli_flag(cli, "dry-run"))
+    if (status == PE_OK && !dry)
         status = hold_folder(pe_cli_text(cli, "out"), &lock, err);
-    pe_lab lab = {0};
     const pe_lab_size size = size_of(cli);
     if (status == PE_OK)
         status =
             pe_lab_open(&lab, &size, variants.count ? variants.lab : NULL, variants.count, err);
-    if (status == PE_OK && pe_cli_flag(cli, "dry-run")) {
-        for (size_t i = 0; i < count; i++)
-            printf("%s on %d variants, T = %lld, into %s/%s\n", list[i]->id, lab.subject_count,
-                   (long long)size.length, pe_cli_text(cli, "out"), list[i]->id);
-    } else if (status == PE_OK) {
-        lab.check = pe_signals_check;
-        status = run_all(cli, &lab, list, count, err);
-    }
+    if (status == PE_OK && dry)
+        say_plan(&p);
+    else if (status == PE_OK)
+        status = run_all(&p, threads, err);
     pe_lab_close(&lab);
     pe_folder_unlock(&lock);
     release_chosen(&variants);

@@ -86,6 +86,81 @@ static void an_interrupted_run_ends_with_130_and_keeps_nothing_unfinished(void)
     EXPECT_CODE(run("test -z \"$(find stopped -type f)\""), 0, "no file");
 }
 
+/* ---- several experiments, side by side in child processes ---------------------------------------
+ */
+
+#define TWO   "symmetry distance_sensitivity "
+#define LEAST "--length 8 --variant alibi --draws 2 --quick --plot none "
+
+static void side_by_side_they_write_and_print_what_they_do_one_after_the_other(void)
+{
+    EXPECT_CODE(run("$P run " TWO LEAST "--threads 1 --out one >one.txt"), 0, "one by one");
+    EXPECT_CODE(run("$P run " TWO LEAST "--threads 2 --out two >two.txt"), 0, "side by side");
+    EXPECT_CODE(run("test -s one.txt && cmp one.txt two.txt"), 0, "what is printed, in order");
+    EXPECT_CODE(run("diff -rq one two | grep -v -e run.json -e result.json -e '[.]ipynb' "
+                    "-e '[.]html'"),
+                1, "tables and index");
+    EXPECT_CODE(run("diff -r one two | grep '^[<>]' | grep -vi -e threads -e seconds "
+                    "-e '\"[a-z_]*[.]\\(html\\|ipynb\\|json\\)\": \"'"),
+                1, "documents differ in the number of threads alone");
+}
+
+static void the_seconds_of_each_are_told_and_kept(void)
+{
+    const outcome *o = run("$P run " TWO LEAST "--threads 2 --out timed >/dev/null");
+    EXPECT_CODE(o, 0, "two experiments");
+    PE_CONTAINS(o->err, "posenc run: 2 experiments in ");
+    PE_CONTAINS(o->err, " s: symmetry ");
+    PE_CONTAINS(o->err, ", distance_sensitivity ");
+    EXPECT_CODE(run("grep -q '\"seconds\": [0-9.]*' timed/symmetry/run.json"), 0, "run.json");
+    o = run("$P run " TWO TWO LEAST "-q --threads 2 --out timed");
+    EXPECT_CODE(o, 0, "a name given twice");
+    CU_ASSERT_STRING_EQUAL(o->err, "");
+}
+
+static void an_interrupt_ends_all_of_them_and_nothing_unfinished_stays(void)
+{
+    const outcome *o = run("$P run " TWO "-q --length 1024 --threads 2 --plot none --out halted & "
+                           "pid=$!; until [ -d halted ]; do sleep 0.02; done; sleep 0.5; "
+                           "kill -INT $pid; wait $pid");
+    EXPECT_CODE(o, 130, "SIGINT");
+    CU_ASSERT_STRING_EQUAL(o->err, "posenc run: interrupted; nothing unfinished was kept\n");
+    EXPECT_CODE(run("test -z \"$(find halted -type f)\""), 0, "no file");
+    o = run("flock -n halted true");
+    CU_ASSERT(o->code == 0 || o->code == 127); /* no child lives, or no flock(1) */
+}
+
+static void children_do_not_outlive_a_killed_parent(void)
+{
+    const outcome *o =
+        run("command -v flock >/dev/null || exit 77; "
+            "$P run " TWO "-q --length 1024 --threads 2 --plot none --out orphans & pid=$!; "
+            "until [ -d orphans ]; do sleep 0.02; done; sleep 0.5; kill -KILL $pid; wait $pid; "
+            "flock -w 20 orphans true");
+    CU_ASSERT(o->code == 0 || o->code == 77);
+}
+
+static void one_that_cannot_write_ends_the_others(void)
+{
+    const outcome *o = run("ulimit -f 2; $P run " TWO LEAST "-q --threads 2 --out full");
+    EXPECT_CODE(o, 5, "a full disk");
+    EXPECT_CODE(run("test ! -e full/index.html && test -z \"$(find full -name '*.tmp')\""), 0,
+                "no index");
+}
+
+static void a_child_that_dies_is_reported(void)
+{
+    EXPECT_CODE(run("$P plugin new dying && sed -i '1i #include <stdlib.h>' dying/dying.c && "
+                    "sed -i 's/const int width = .*/& if (getenv(\"DIE\")) abort();/' "
+                    "dying/dying.c && "
+                    "cc -shared -fPIC -I \"$A\" dying/dying.c -o dying.so -lm"),
+                0, "a plug-in");
+    const outcome *o = run("DIE=1 $P run " TWO "-q --length 8 --draws 2 --quick --threads 2 "
+                           "--plot none --plugin ./dying.so --trust --variant dying --out dead");
+    EXPECT_CODE(o, 6, "a plug-in that calls abort");
+    PE_CONTAINS(o->err, "its process ended without a result (Aborted)");
+}
+
 static void wrong_names_are_answered_with_the_nearest(void)
 {
     const outcome *o = run("$P run symetry");
@@ -107,4 +182,9 @@ PE_TEST_MAIN("program: run", PE_TEST(without_pictures_no_gnuplot_is_needed),
              PE_TEST(leftovers_of_a_killed_run_go_and_are_reported),
              PE_TEST(the_command_in_a_report_names_what_was_loaded),
              PE_TEST(an_interrupted_run_ends_with_130_and_keeps_nothing_unfinished),
+             PE_TEST(side_by_side_they_write_and_print_what_they_do_one_after_the_other),
+             PE_TEST(the_seconds_of_each_are_told_and_kept),
+             PE_TEST(an_interrupt_ends_all_of_them_and_nothing_unfinished_stays),
+             PE_TEST(children_do_not_outlive_a_killed_parent),
+             PE_TEST(one_that_cannot_write_ends_the_others), PE_TEST(a_child_that_dies_is_reported),
              PE_TEST(wrong_names_are_answered_with_the_nearest))
