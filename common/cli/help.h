@@ -4,6 +4,7 @@
 
 #include "cli/options.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
 typedef enum pe_cli_form { PE_HELP_TEXT, PE_HELP_MAN, PE_HELP_BASH } pe_cli_form;
@@ -12,5 +13,9 @@ typedef enum pe_cli_form { PE_HELP_TEXT, PE_HELP_MAN, PE_HELP_BASH } pe_cli_form
  * program. */
 void pe_cli_help(FILE *out, const pe_cli_program *program, const pe_cli_verb *verb,
                  pe_cli_form form);
+
+/* The same for programs: one verb with its options, examples and exit codes, or the whole program
+ * with all its verbs. A new reference; NULL without memory. */
+json_t *pe_cli_help_json(const pe_cli_program *program, const pe_cli_verb *verb);
 
 #endif

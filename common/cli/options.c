@@ -17,12 +17,13 @@
 enum { MAX_OPTIONS = 96, LONG_BASE = 256, LONGEST_NAME = 128 };
 
 static const pe_cli_option common_options[] = {
-    {"help", 'h', PE_CLI_CHOICE, "text|man|bash", "text", 0, 0, false,
-     "print this text, a man page, or bash completion, and stop"},
+    {"help", 'h', PE_CLI_CHOICE, "text|man|bash|json", "text", 0, 0, false,
+     "print this text, a man page, bash completion, or JSON, and stop"},
     {"version", 0, PE_CLI_FLAG, NULL, NULL, 0, 0, false,
      "print version, compiler and libraries, and stop"},
     {"json", 0, PE_CLI_FLAG, NULL, NULL, 0, 0, false, "results as JSON on standard output"},
-    {"quiet", 'q', PE_CLI_FLAG, NULL, NULL, 0, 0, false, "no progress line"},
+    {"quiet", 'q', PE_CLI_FLAG, NULL, NULL, 0, 0, false,
+     "no progress line, no notes, and no text that a file or the exit code says, too"},
     {"seed", 0, PE_CLI_INT, "N", "1", 0, 9007199254740992.0, false,
      "seed of everything that is drawn at random"},
     {"threads", 'j', PE_CLI_INT, "N", "0", 0, 1024, false, "worker threads; 0: one per core"},
@@ -105,8 +106,10 @@ static pe_status check_number(const pe_cli_option *option, const char *text, pe_
         x = (double)integer;
     const bool limited = option->low < 0 || option->low > 0 || option->high < 0 || option->high > 0;
     if (limited && (x < option->low || x > option->high))
-        return pe_fail(err, PE_USAGE, "--%s %s is out of range: %.17g to %.17g", option->name, text,
-                       option->low, option->high);
+        return pe_fail(err, PE_USAGE,
+                       whole ? "--%s %s is out of range: %.0f to %.0f"
+                             : "--%s %s is out of range: %.9g to %.9g",
+                       option->name, text, option->low, option->high);
     return PE_OK;
 }
 
@@ -205,6 +208,15 @@ static pe_status take(pe_cli *cli, const pe_cli_option *option, const char *text
     return PE_OK;
 }
 
+/* The rest of the line is not read any more, but for how the answer is wanted. */
+static pe_status look_for_json(pe_cli *cli, int argc, char **argv, pe_error *err)
+{
+    for (int i = optind; i < argc; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return take(cli, find_option(cli->verb, "json"), NULL, err);
+    return PE_OK;
+}
+
 static bool stops(const pe_cli_option *option)
 {
     return strcmp(option->name, "help") == 0 || strcmp(option->name, "version") == 0;
@@ -239,8 +251,10 @@ static pe_status parse_all(pe_cli *cli, int argc, char **argv, pe_error *err)
         if (code == ':')
             return pe_fail(err, PE_USAGE, "--%s needs %s", option->name, option->argument);
         const pe_status status = take(cli, option, optarg, err);
-        if (status != PE_OK || stops(option))
+        if (status != PE_OK)
             return status;
+        if (stops(option))
+            return look_for_json(cli, argc, argv, err);
     }
     for (int i = optind; i < argc; i++)
         cli->words[cli->word_count++] = argv[i];

@@ -33,6 +33,15 @@ pe_status pe_print_text(void (*fill)(FILE *out, const void *data), const void *d
     return pe_print_status(pe_output_commit(out, err));
 }
 
+pe_status pe_print_bytes(const void *bytes, size_t size, pe_error *err)
+{
+    pe_output *out = pe_output_begin("-", err);
+    if (!out)
+        return pe_print_status(PE_WRITE);
+    pe_output_write(out, bytes, size, NULL);
+    return pe_print_status(pe_output_commit(out, err));
+}
+
 pe_status pe_print_json(const json_t *value, pe_error *err)
 {
     if (!value)
@@ -92,8 +101,7 @@ static void cell_text(const json_t *value, char cell[CELL])
     }
 }
 
-/* Characters, not bytes: what continues a UTF-8 character takes no column. */
-static int text_width(const char *text)
+int pe_print_width(const char *text)
 {
     int width = 0;
     for (; *text; text++)
@@ -107,12 +115,12 @@ static void measure(const json_t *rows, int columns, const char *const *names, i
     size_t at;
     const json_t *row;
     for (int c = 0; c < columns; c++)
-        width[c] = text_width(names[c]);
+        width[c] = pe_print_width(names[c]);
     json_array_foreach((json_t *)rows, at, row)
     {
         for (int c = 0; c < columns; c++) {
             cell_text(json_object_get(row, names[c]), cell);
-            const int w = text_width(cell);
+            const int w = pe_print_width(cell);
             width[c] = w > width[c] ? w : width[c];
         }
     }
@@ -141,7 +149,7 @@ static const char *colour_of(const char *text)
 
 static void print_cell(FILE *out, const char *text, int width, bool right, bool last)
 {
-    const int blanks = width - text_width(text);
+    const int blanks = width - pe_print_width(text);
     const char *colour = colour_of(text);
     const char *on = colour ? colour : "", *off = colour ? "\033[0m" : "";
     if (right)

@@ -29,6 +29,12 @@ pe_status pe_print_table(FILE *out, const json_t *rows, int columns, const char 
 /* Text on standard output through one function: `fill` writes to the stream. Errors as above. */
 pe_status pe_print_text(void (*fill)(FILE *out, const void *data), const void *data, pe_error *err);
 
+/* Columns that a UTF-8 text takes: characters, not bytes. */
+int pe_print_width(const char *text);
+
+/* The same for bytes that are ready. */
+pe_status pe_print_bytes(const void *bytes, size_t size, pe_error *err);
+
 /* What a failed write to standard output means: nothing, when it is a pipe whose reader has left
  * ("posenc list | head -1"); otherwise `status`, as it is. */
 pe_status pe_print_status(pe_status status);

@@ -27,6 +27,12 @@ static void fill_help(FILE *out, const void *data)
 pe_status pe_cli_print_help(const pe_cli_program *program, const pe_cli_verb *verb,
                             const char *form, pe_error *err)
 {
+    if (strcmp(form, "json") == 0) {
+        json_t *help = pe_cli_help_json(program, verb);
+        const pe_status status = pe_print_json(help, err);
+        json_decref(help);
+        return status;
+    }
     const help_request request = {program, verb,
                                   strcmp(form, "man") == 0    ? PE_HELP_MAN
                                   : strcmp(form, "bash") == 0 ? PE_HELP_BASH
@@ -63,12 +69,19 @@ pe_status pe_cli_print_version(const pe_cli_program *program, bool json, pe_erro
 
 /* ---- running ---- */
 
+/* --help with --json, on whichever side of it, is --help=json. */
+static const char *form_of_help(const pe_cli *cli)
+{
+    const char *form = pe_cli_text(cli, "help");
+    return pe_cli_flag(cli, "json") && strcmp(form, "text") == 0 ? "json" : form;
+}
+
 /* PE_OK and *done when --help or --version was all that was wanted. */
 static pe_status answer_help(const pe_cli *cli, bool *done, pe_error *err)
 {
     *done = true;
     if (pe_cli_given(cli, "help"))
-        return pe_cli_print_help(cli->program, cli->verb, pe_cli_text(cli, "help"), err);
+        return pe_cli_print_help(cli->program, cli->verb, form_of_help(cli), err);
     if (pe_cli_flag(cli, "version"))
         return pe_cli_print_version(cli->program, pe_cli_flag(cli, "json"), err);
     *done = false;
@@ -138,7 +151,7 @@ static int run_program(const pe_cli_program *program, int argc, char **argv)
     if (status == PE_OK) {
         cli.verb = &none;
         if (pe_cli_given(&cli, "help"))
-            status = pe_cli_print_help(program, NULL, pe_cli_text(&cli, "help"), &err);
+            status = pe_cli_print_help(program, NULL, form_of_help(&cli), &err);
         else
             status = answer_help(&cli, &done, &err);
         if (status == PE_OK && !done && !pe_cli_given(&cli, "help"))

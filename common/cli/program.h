@@ -12,7 +12,7 @@ int pe_cli_main(const pe_cli_program *program, int argc, char **argv);
 /* `name words options`: the same with a fixed verb of the program. */
 int pe_cli_main_verb(const pe_cli_program *program, const char *verb, int argc, char **argv);
 
-/* Print the help of the given form ("text", "man", "bash") on standard output. */
+/* Print the help of the given form ("text", "man", "bash", "json") on standard output. */
 pe_status pe_cli_print_help(const pe_cli_program *program, const pe_cli_verb *verb,
                             const char *form, pe_error *err);
 

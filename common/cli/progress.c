@@ -1,5 +1,7 @@
 #include "cli/progress.h"
 
+#include "cli/print.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -33,6 +35,15 @@ void pe_progress_begin(pe_progress *p, const pe_cli *cli, const char *what, size
                          now_seconds());
 }
 
+/* What stood there before is covered by blanks: no escape sequence, which NO_COLOR would forbid. */
+static void rewrite(pe_progress *p, const char *line)
+{
+    const int width = pe_print_width(line), blanks = p->width > width ? p->width - width : 0;
+    fprintf(p->out, "\r%s%*s", line, blanks, "");
+    fflush(p->out);
+    p->width = width;
+}
+
 void pe_progress_step_at(pe_progress *p, size_t done, double now)
 {
     if (!p->out || now - p->started < QUIET_SECONDS)
@@ -40,8 +51,10 @@ void pe_progress_step_at(pe_progress *p, size_t done, double now)
     if (p->shown >= 0 && now - p->shown < LEAST_SECONDS)
         return;
     p->shown = now;
-    fprintf(p->out, "\r%s: %zu of %zu, %.0f s\033[K", p->what, done, p->total, now - p->started);
-    fflush(p->out);
+    char line[256];
+    snprintf(line, sizeof line, "%s: %zu of %zu, %.0f s", p->what, done, p->total,
+             now - p->started);
+    rewrite(p, line);
 }
 
 void pe_progress_step(pe_progress *p, size_t done)
@@ -53,7 +66,8 @@ void pe_progress_step(pe_progress *p, size_t done)
 void pe_progress_end(pe_progress *p)
 {
     if (p->out && p->shown >= 0) {
-        fputs("\r\033[K", p->out);
+        rewrite(p, "");
+        fputc('\r', p->out);
         fflush(p->out);
     }
     p->out = NULL;

@@ -13,6 +13,7 @@ typedef struct pe_progress {
     const char *what;
     size_t total;
     double started, shown; /* seconds; shown < 0: not yet */
+    int width;             /* of the line that stands there, in columns */
 } pe_progress;
 
 /* `what` is lent until the end: "checking cases". cli may be NULL. */

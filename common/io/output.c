@@ -435,6 +435,15 @@ pe_status pe_output_folder(const char *path, pe_error *err)
     return status == PE_OK ? probe(path, err) : status;
 }
 
+pe_status pe_output_possible(const char *path, pe_error *err)
+{
+    pe_output *out = pe_output_begin(path, err);
+    if (!out)
+        return err && err->status != PE_OK ? err->status : PE_WRITE;
+    pe_output_abandon(out);
+    return PE_OK;
+}
+
 static pe_status remove_if_left_over(const char *folder, const char *entry, size_t *removed,
                                      pe_error *err)
 {

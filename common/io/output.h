@@ -38,6 +38,10 @@ void pe_output_abandon(pe_output *out); /* nothing stays behind; NULL does nothi
 /* Make a folder, with its parents, and prove that a file can be written in it. */
 pe_status pe_output_folder(const char *path, pe_error *err);
 
+/* Can a file be written under this path? Asked before a long computation; nothing stays behind, and
+ * an old file is intact. PE_WRITE, PE_MEMORY */
+pe_status pe_output_possible(const char *path, pe_error *err);
+
 /* Remove from a folder the temporary files of runs that no longer live (killed, power cut), and
  * only those. *removed, when not NULL, is how many. PE_WRITE when the folder cannot be read or a
  * file not be removed. */

@@ -7,6 +7,7 @@
 #include "cli/signals.h"
 #include "cli/version.h"
 #include "core/lent.h"
+#include "io/output.h"
 #include "report/report.h"
 
 #include <omp.h>
@@ -140,7 +141,11 @@ pe_status bench_goals(const pe_cli *cli, pe_error *err)
                               .slack = pe_cli_real(cli, "slack"),
                               .check = pe_signals_check};
     pe_scores *scores = pe_allocate(1, sizeof *scores, "scores", err);
-    pe_status status = scores ? measure_all(cli, &job, scores, err) : PE_MEMORY;
+    pe_status status = scores ? PE_OK : PE_MEMORY;
+    if (status == PE_OK && pe_cli_text(cli, "out"))
+        status = pe_output_folder(pe_cli_text(cli, "out"), err); /* before the minutes, not after */
+    if (status == PE_OK)
+        status = measure_all(cli, &job, scores, err);
     if (status == PE_OK)
         status = print_scores(cli, scores, job.threads, err);
     if (status == PE_OK && pe_cli_text(cli, "out"))

@@ -48,7 +48,8 @@ static void range_text(const pe_option *option, char *text, size_t size)
     else if (option->kind == PE_BOOL)
         snprintf(text, size, "true|false");
     else
-        snprintf(text, size, "%.6g to %.6g", option->low, option->high);
+        snprintf(text, size, option->kind == PE_INT ? "%.0f to %.0f" : "%.6g to %.6g", option->low,
+                 option->high);
 }
 
 static void choice_text(const char *choices, int at, char *text, size_t size)

@@ -249,8 +249,13 @@ pe_status identify_grade(const pe_cli *cli, pe_error *err)
     pe_status status = pe_choice_parse(pe_cli_text(cli, "expect"), 0, NULL, &g.choice, err);
     if (status != PE_OK)
         return status;
+    const char *csv = pe_cli_text(cli, "csv");
     g.marks = pe_allocate(g.count, sizeof *g.marks, "marks", err);
-    status = g.marks ? grade_all(&g, err) : PE_MEMORY;
+    status = g.marks ? PE_OK : PE_MEMORY;
+    if (status == PE_OK && csv)
+        status = pe_output_possible(csv, err);
+    if (status == PE_OK)
+        status = grade_all(&g, err);
     if (status == PE_OK)
         status = put_out(&g, err);
     pe_release(g.marks);

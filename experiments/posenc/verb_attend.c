@@ -185,7 +185,7 @@ static pe_status run(const pe_cli *cli, pe_error *err)
         leave_gradients_out(&computed);
     if (status == PE_OK)
         status = write_case(folder, &computed, err);
-    if (status == PE_OK && !pe_cli_flag(cli, "quiet"))
+    if (status == PE_OK && (pe_cli_flag(cli, "json") || !pe_cli_flag(cli, "quiet")))
         status = print_results(cli, &computed, err);
     case_run_release(&computed);
     pe_case_close(c);

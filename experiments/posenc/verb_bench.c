@@ -199,7 +199,7 @@ static pe_status bench(const pe_cli *cli, pe_error *err)
 
 const pe_cli_verb verb_bench = {
     .name = "bench",
-    .arguments = "WORKLOAD...",
+    .arguments = "[WORKLOAD...]",
     .summary = "time workloads under the names of the peers' script",
     .description =
         "Medians of wall-clock seconds, float, into buffers that exist already. Compare only what "

@@ -203,7 +203,7 @@ const pe_cli_verb verb_check = {
         "two "
         "tables (.npy, CSV, .safetensors): are their columns the same in another order? Then the "
         "order is printed, and what to do with W_q and W_k; else the column without a partner.",
-    .examples = "posenc check tests/golden/*\n"
+    .examples = "posenc check tests/golden/*/\n"
                 "posenc check my_case --precision f32 --method tiled\n"
                 "posenc check my_case --tolerance 1e-6 --json\n"
                 "posenc check --layouts mine.npy theirs.npy   # interleaved against concatenated?",

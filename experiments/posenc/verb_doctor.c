@@ -146,7 +146,7 @@ const pe_cli_verb verb_doctor = {
     .summary = "is everything here that posenc can use?",
     .description = "One line for each: ok, or missing. Exit code 3 when gnuplot is missing.",
     .examples = "posenc doctor\n"
-                "posenc doctor --folder /data --json",
+                "posenc doctor --folder /tmp --json",
     .groups = {&doctor_options},
     .run = run,
 };

@@ -10,7 +10,7 @@ static pe_status run(const pe_cli *cli, pe_error *err)
         if (status != PE_OK)
             return status;
     }
-    return pe_cli_print_help(cli->program, verb, "text", err);
+    return pe_cli_print_help(cli->program, verb, pe_cli_flag(cli, "json") ? "json" : "text", err);
 }
 
 const pe_cli_verb verb_help = {

@@ -70,7 +70,7 @@ static pe_status show(const pe_cli *cli, const found_file *f, json_t *all, pe_er
                    all, identify_as_json(f->path, &f->file, &f->what, &f->command)) == 0
                    ? PE_OK
                    : pe_fail(err, PE_MEMORY, "no memory for the results");
-    return pe_cli_flag(cli, "quiet") ? PE_OK : pe_print_text(fill, &s, err);
+    return pe_print_text(fill, &s, err);
 }
 
 static pe_status identify_each(const pe_cli *cli, json_t *all, pe_error *err)
@@ -107,7 +107,7 @@ static pe_status run(const pe_cli *cli, pe_error *err)
 
 const pe_cli_verb verb_identify = {
     .name = "identify",
-    .arguments = "FILE...",
+    .arguments = "FILE... | --self-test",
     .summary = "what is this matrix: encoding, convention, arithmetic, known bug",
     .description =
         "FILE is .npy, CSV or .safetensors and holds a position table, cosines or sines of a "
@@ -117,10 +117,11 @@ const pe_cli_verb verb_identify = {
         "the same numbers. What nothing explains is unknown, with the nearest candidates. With "
         "--expect it grades: exit code 1 when a file is not what it should be; a file that cannot "
         "be read is a failed line.",
-    .examples = "posenc identify mine.npy\n"
-                "posenc identify model.safetensors --tensor encoder.pos --json\n"
-                "posenc identify --expect ID:option=value handed_in/*.npy --csv marks.csv\n"
-                "posenc identify --self-test --cases 100   # how often is it right?",
+    .examples =
+        "posenc identify mine.npy\n"
+        "posenc identify model.safetensors --tensor encoder.pos --json\n"
+        "posenc identify --expect sinusoidal:layout=concat handed_in/*.npy --csv marks.csv\n"
+        "posenc identify --self-test --cases 100   # how often is it right?",
     .least = 0,
     .most = -1,
     .groups = {&identify_options, &grading_options, &testing_options},

@@ -102,8 +102,8 @@ const pe_cli_verb verb_info = {
     .summary = "one variant: formula, options, parameters, claims, hooks",
     .description = "Shapes of parameters and claims depend on dimensions and options; they are "
                    "those of the dimensions given here.",
-    .examples = "posenc info ID --heads 8 --width 512\n"
-                "posenc info ID --json",
+    .examples = "posenc info rope --heads 8 --width 512\n"
+                "posenc info t5 --json",
     .least = 1,
     .most = 1,
     .groups = {&pe_cli_selection, &pe_cli_dims},

@@ -24,15 +24,10 @@ static pe_status print(const pe_cli *cli, const pe_result *result, pe_error *err
     pe_buffer text = {0};
     pe_status status = pe_cli_flag(cli, "json") ? pe_report_json(result, &text, err)
                                                 : pe_report_text(result, &text, err);
-    pe_output *out = status == PE_OK ? pe_output_begin("-", err) : NULL;
-    if (status == PE_OK && !out)
-        status = PE_WRITE;
-    if (out) {
-        fwrite(text.bytes, 1, text.size, pe_output_stream(out));
-        status = pe_output_commit(out, err);
-    }
+    if (status == PE_OK)
+        status = pe_print_bytes(text.bytes, text.size, err);
     pe_buffer_release(&text);
-    return pe_print_status(status);
+    return status;
 }
 
 static void state_facts(const pe_cli *cli, pe_result *result)
@@ -77,10 +72,14 @@ static pe_status run_verb(const pe_cli *cli, pe_error *err)
     pe_inspect_table table;
     pe_inspect_found found;
     pe_analysis_start();
+    const char *folder = pe_cli_text(cli, "out");
     pe_status status = pe_inspect_open(cli->words[0], pe_cli_text(cli, "tensor"), &table, err);
     if (status != PE_OK)
         return status;
-    status = pe_inspect_measure(&table, &found, err);
+    if (folder)
+        status = pe_output_folder(folder, err);
+    if (status == PE_OK)
+        status = pe_inspect_measure(&table, &found, err);
     if (status == PE_OK) {
         status = document(cli, &table, &found, err);
         pe_inspect_forget(&found);

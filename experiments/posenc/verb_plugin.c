@@ -30,11 +30,22 @@ static void say_what_next(FILE *out, const void *data)
     fprintf(out, "    posenc plugin check %s.so\n", m->name);
 }
 
+static pe_status print_made(const pe_cli *cli, const made *m, pe_error *err)
+{
+    if (!pe_cli_flag(cli, "json"))
+        return pe_cli_flag(cli, "quiet") ? PE_OK : pe_print_text(say_what_next, m, err);
+    json_t *row =
+        json_pack("{s:s, s:o}", "name", m->name, "made", json_sprintf("%s/%s", m->folder, m->name));
+    const pe_status status = pe_print_json(row, err);
+    json_decref(row);
+    return status;
+}
+
 static pe_status make_new(const pe_cli *cli, const char *name, pe_error *err)
 {
     const made m = {pe_cli_text(cli, "folder"), name};
     const pe_status status = pe_plugin_new(m.folder, name, err);
-    return status == PE_OK ? pe_print_text(say_what_next, &m, err) : status;
+    return status == PE_OK ? print_made(cli, &m, err) : status;
 }
 
 /* ---- check ---- */

@@ -5,11 +5,13 @@
 #include "analysis/start.h"
 #include "base/memory.h"
 #include "base/names.h"
+#include "cli/print.h"
 #include "cli/progress.h"
 #include "cli/selection.h"
 #include "cli/signals.h"
 #include "cli/version.h"
 #include "core/lent.h"
+#include "io/json.h"
 #include "io/lock.h"
 #include "io/output.h"
 #include "lab/lab.h"
@@ -248,17 +250,17 @@ static unsigned formats_of(const pe_cli *cli)
     }
 }
 
+/* As text; JSON is one value for all experiments, printed when all have ended. */
 static pe_status print_result(const pe_cli *cli, const pe_result *result, pe_error *err)
 {
-    if (pe_cli_flag(cli, "quiet"))
+    if (pe_cli_flag(cli, "quiet") || pe_cli_flag(cli, "json"))
         return PE_OK;
     pe_buffer text = {0};
-    pe_status status = pe_cli_flag(cli, "json") ? pe_report_json(result, &text, err)
-                                                : pe_report_text(result, &text, err);
-    if (status == PE_OK && pe_cli_choice(cli, "plot") == PLOT_ASCII && !pe_cli_flag(cli, "json"))
+    pe_status status = pe_report_text(result, &text, err);
+    if (status == PE_OK && pe_cli_choice(cli, "plot") == PLOT_ASCII)
         status = pe_report_drawn(result, &text, err);
     if (status == PE_OK)
-        fwrite(text.bytes, 1, text.size, stdout);
+        status = pe_print_bytes(text.bytes, text.size, err);
     pe_buffer_release(&text);
     return status;
 }
@@ -392,6 +394,29 @@ static pe_status first_failure(const plan *p, pe_error *err)
     return PE_OK;
 }
 
+/* One experiment is one object, several are a list: what their folders hold. */
+static pe_status print_saved(const plan *p, pe_error *err)
+{
+    enum { MOST = 1 << 28 };
+    char path[4096 + 16];
+    json_t *results = json_array();
+    pe_status status = PE_OK;
+    for (size_t i = 0; status == PE_OK && i < p->count; i++) {
+        if (!p->jobs[i].ended || !goes_on(p->jobs[i].status))
+            continue;
+        folder_of(p->cli, p->list[i], path, 4096);
+        strcat(path, "/result.json");
+        pe_error why = {0};
+        json_t *result = pe_json_load(path, MOST, &why);
+        if (!result || json_array_append_new(results, result) != 0)
+            status = pe_fail(err, PE_MEMORY, "%s", result ? "no memory for the results" : why.text);
+    }
+    if (status == PE_OK && json_array_size(results) > 0)
+        status = pe_print_json(p->count == 1 ? json_array_get(results, 0) : results, err);
+    json_decref(results);
+    return status;
+}
+
 static pe_status run_all(plan *p, int threads, pe_error *err)
 {
     const double begun = seconds_now();
@@ -418,7 +443,10 @@ static pe_status run_all(plan *p, int threads, pe_error *err)
         if (err)
             *err = own;
     }
-    return status;
+    if (!pe_cli_flag(p->cli, "json"))
+        return status;
+    listed = print_saved(p, status == PE_OK ? err : &own);
+    return status == PE_OK ? listed : status;
 }
 
 /* Can be written, and nobody else writes there: found out before the work, not after it. */
@@ -450,12 +478,20 @@ static pe_status choose_experiments(const pe_cli *cli, plan *p, pe_error *err)
     return PE_OK;
 }
 
-static void say_plan(const plan *p)
+static pe_status say_plan(const plan *p, pe_error *err)
 {
+    static const char *const columns[] = {"experiment", "variants", "tokens", "folder"};
     const char *out = pe_cli_text(p->cli, "out");
+    json_t *rows = json_array();
     for (size_t i = 0; i < p->count; i++)
-        printf("%s on %d variants, T = %lld, into %s/%s\n", p->list[i]->id, p->lab->subject_count,
-               (long long)p->lab->size.length, out, p->list[i]->id);
+        json_array_append_new(rows, json_pack("{s:s, s:i, s:I, s:o}", "experiment", p->list[i]->id,
+                                              "variants", p->lab->subject_count, "tokens",
+                                              (json_int_t)p->lab->size.length, "folder",
+                                              json_sprintf("%s/%s", out, p->list[i]->id)));
+    rows = pe_rows_complete(rows, p->count);
+    const pe_status status = pe_print_rows(p->cli, rows, 4, columns, err);
+    json_decref(rows);
+    return status;
 }
 
 static pe_status run_verb(const pe_cli *cli, pe_error *err)
@@ -482,7 +518,7 @@ static pe_status run_verb(const pe_cli *cli, pe_error *err)
         status =
             pe_lab_open(&lab, &size, variants.count ? variants.lab : NULL, variants.count, err);
     if (status == PE_OK && dry)
-        say_plan(&p);
+        status = say_plan(&p, err);
     else if (status == PE_OK)
         status = run_all(&p, threads, err);
     pe_lab_close(&lab);

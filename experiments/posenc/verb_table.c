@@ -6,6 +6,7 @@
 #include "io/csv.h"
 #include "io/json.h"
 #include "io/npy.h"
+#include "io/output.h"
 #include "numbers/format.h"
 #include "table.h"
 
@@ -133,6 +134,20 @@ static pe_status print_json(const table_points *points, const table_data *data, 
     return status;
 }
 
+/* The values are in a file; a program still learns what was written. */
+static pe_status print_written(const pe_cli *cli, const char *path, const table_points *points,
+                               const table_data *data, pe_error *err)
+{
+    if (!pe_cli_flag(cli, "json"))
+        return PE_OK;
+    json_t *all =
+        json_pack("{s:s, s:s, s:i, s:I, s:i}", "written", path, "points", data->point_name, "axes",
+                  points->axes, "rows", (json_int_t)data->rows, "columns", data->columns);
+    const pe_status status = pe_print_json(all, err);
+    json_decref(all);
+    return status;
+}
+
 static bool ends_in(const char *text, const char *suffix)
 {
     const size_t n = strlen(text), m = strlen(suffix);
@@ -144,15 +159,18 @@ static pe_status write_out(const pe_cli *cli, const table_points *points, const 
 {
     const char *path = pe_cli_text(cli, "output");
     const pe_dtype dtype = dtypes[pe_cli_choice(cli, "dtype")].dtype;
-    if (ends_in(path, ".npy"))
-        return write_npy(path, data, dtype, err);
+    pe_status status;
     if (strcmp(path, "-") == 0 && pe_cli_flag(cli, "json"))
         return print_json(points, data, err);
     if (strcmp(path, "-") == 0)
         return pe_print_status(write_csv(path, points, data, dtype != PE_DTYPE_F64, err));
-    if (ends_in(path, ".csv"))
-        return write_csv(path, points, data, dtype != PE_DTYPE_F64, err);
-    return pe_fail(err, PE_USAGE, "--output is FILE.npy, FILE.csv or -, not '%s'", path);
+    if (ends_in(path, ".npy"))
+        status = write_npy(path, data, dtype, err);
+    else if (ends_in(path, ".csv"))
+        status = write_csv(path, points, data, dtype != PE_DTYPE_F64, err);
+    else
+        return pe_fail(err, PE_USAGE, "--output is FILE.npy, FILE.csv or -, not '%s'", path);
+    return status == PE_OK ? print_written(cli, path, points, data, err) : status;
 }
 
 /* ---- run ---- */
@@ -162,9 +180,15 @@ static pe_status make_table(const pe_cli *cli, pe_instance *instance, const pe_i
 {
     static const pe_precision precisions[] = {PE_FLOAT, PE_DOUBLE, PE_QUADRUPLE};
     table_data data;
-    pe_status status = table_compute(instance, map, precisions[pe_cli_choice(cli, "precision")],
-                                     (table_view)pe_cli_choice(cli, "what"), points,
-                                     pe_cli_real(cli, "query"), &data, err);
+    const char *path = pe_cli_text(cli, "output");
+    pe_status status = PE_OK;
+    if (ends_in(path, ".npy") || ends_in(path, ".csv"))
+        status = pe_output_possible(path, err);
+    if (status != PE_OK)
+        return status;
+    status = table_compute(instance, map, precisions[pe_cli_choice(cli, "precision")],
+                           (table_view)pe_cli_choice(cli, "what"), points,
+                           pe_cli_real(cli, "query"), &data, err);
     if (status != PE_OK)
         return status;
     status = round_once(&data.values, dtypes[pe_cli_choice(cli, "dtype")].format, err);
@@ -206,9 +230,10 @@ const pe_cli_verb verb_table = {
     .description = "Code rows where there are any; otherwise relative rows or biases by offset "
                    "(query minus key), or the cosines and sines of a rotation. Values are computed "
                    "in --precision and rounded once to --dtype.",
-    .examples = "posenc table ID --width 8\n"
-                "posenc table ID --positions-list 0,1,2.5,1e6 --precision f128 --dtype f32\n"
-                "posenc table ID:option=value --to 511 --dtype bf16 -o table.npy",
+    .examples =
+        "posenc table sinusoidal --width 8\n"
+        "posenc table sinusoidal --positions-list 0,1,2.5,1e6 --precision f128 --dtype f32\n"
+        "posenc table sinusoidal:layout=concat --to 511 --dtype f16 -o table.npy",
     .least = 1,
     .most = 1,
     .groups = {&table_options, &pe_cli_selection, &pe_cli_dims},

@@ -145,6 +145,9 @@ static void help_ends_the_parsing_whatever_follows(void)
     CU_ASSERT_EQUAL_FATAL(parse("measure -h", &cli, NULL), PE_OK);
     CU_ASSERT_STRING_EQUAL(pe_cli_text(&cli, "help"), "text");
     pe_cli_release(&cli);
+    CU_ASSERT_EQUAL_FATAL(parse("measure -h --nonsense --json", &cli, NULL), PE_OK);
+    CU_ASSERT_TRUE(pe_cli_flag(&cli, "json"));
+    pe_cli_release(&cli);
 }
 
 static void a_verb_is_found_by_name_or_suggested(void)
@@ -197,6 +200,20 @@ static void text_help_shows_examples_before_options_and_stays_within_its_width(v
         CU_ASSERT_TRUE(strcspn(line, "\n") <= 80);
     PE_CONTAINS(text, "[2.385]");
     free(text);
+}
+
+static void help_for_programs_has_every_verb_option_and_exit_code(void)
+{
+    json_t *all = pe_cli_help_json(&demo, NULL), *one = pe_cli_help_json(NULL, &measure);
+    const json_t *listed = json_object_get(all, "verbs"),
+                 *first = json_array_get(json_object_get(one, "options"), 0);
+    CU_ASSERT_EQUAL(json_array_size(listed), (size_t)demo.verb_count);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(all, "options")), (size_t)pe_cli_common.count);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(one, "exit_codes")), PE_TERMINATED + 1);
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(first, "name")),
+                           measure.groups[0]->options[0].name);
+    json_decref(all);
+    json_decref(one);
 }
 
 static void the_man_page_escapes_dashes(void)
@@ -253,6 +270,7 @@ PE_TEST_MAIN("cli: options", PE_TEST(options_that_are_not_given_have_their_defau
              PE_TEST(a_verb_is_found_by_name_or_suggested),
              PE_TEST(every_option_and_exit_code_is_in_all_three_kinds_of_help),
              PE_TEST(text_help_shows_examples_before_options_and_stays_within_its_width),
+             PE_TEST(help_for_programs_has_every_verb_option_and_exit_code),
              PE_TEST(the_man_page_escapes_dashes),
              PE_TEST(completion_offers_verbs_and_options_in_bash),
              PE_TEST(parsing_survives_every_failed_allocation))

@@ -19,7 +19,12 @@ static const char preparation[] =
     "sed -i 's/\"variant\": \"shaw\"/\"variant\": \"shw\"/' future/case.json\n"
     "sed -i 's/\"clip\"/\"clop\"/' option/case.json\n"
     "sed -i 's/\"tolerance\"/\"tolerated\"/' notol/case.json\n"
-    "mkdir -p empty full; printf 'not a module' >fake.so; printf x >plain\n";
+    "mkdir -p empty full; printf 'not a module' >fake.so; printf x >plain\n"
+    /* a module under another name, and one that was compiled for another contract */
+    "$P plugin new mine -q; cc -shared -fPIC -I \"$A\" mine/mine.c -o mine.so -lm\n"
+    "cp mine.so other.so; cp -r \"$A\" older; chmod -R u+w older\n"
+    "sed -i 's/\\(define PE_ABI\\) .*/\\1 77u/' older/posenc_types.h\n"
+    "mkdir -p old; cc -shared -fPIC -I older mine/mine.c -o old/mine.so -lm\n";
 
 static void prepare(void)
 {
@@ -142,6 +147,45 @@ static void what_cannot_be_written_is_exit_code_5_and_leaves_nothing(void)
     CU_ASSERT_STRING_EQUAL(o->out, "");
 }
 
+/* Long work is not begun when its results could not be kept. An ordinary user is needed for the
+ * folders that only permissions protect: root may write everywhere. */
+static void what_cannot_be_written_is_found_before_the_work(void)
+{
+    static const bad list[] = {
+        {"$P train none --task left --steps 16000000 --out plain/run", 5, "plain"},
+        {"$P run all --out plain", 5, "plain"},
+        {"$P cards --out plain/cards", 5, "plain"},
+        {"$P bench --ratios --out plain/bench", 5, "plain"},
+        {"$P inspect good/q.npy --out plain/inspected", 5, "plain"},
+        {"$P identify good/*.npy --expect shaw --csv absent/marks.csv", 5, "absent/marks.csv"},
+        {"$P table sinusoidal --width 8192 --to 60000 -o absent/t.npy", 5, "absent/t.npy"},
+        {"mkdir -p full/t.npy; $P table sinusoidal --width 8192 --to 60000 -o full/t.npy", 5,
+         "full/t.npy"},
+    };
+    EXPECT_ALL(list);
+    CU_ASSERT_STRING_EQUAL(run("ls full/t.npy")->out, "");
+    static const bad as_nobody[] = {
+        {"$N train none --task left --steps 16000000 --out locked", 5, "locked"},
+        {"$N train none --task left --steps 16000000 --out locked/run", 5, "locked"},
+        {"$N run all --out locked", 5, "locked"},
+        {"$N cards --out locked", 5, "locked"},
+        {"$N inspect good/q.npy --out locked", 5, "locked"},
+        {"$N attend good -o locked/out", 5, "locked"},
+        {"$N table shaw -q -o locked/t.csv", 5, "locked/t.csv"},
+    };
+    if (run("mkdir -p locked && chmod 555 locked && chmod 755 . && setpriv --reuid=65534 "
+            "--regid=65534 --clear-groups \"$P\" version")
+            ->code != 0)
+        return;
+    setenv("N", "setpriv --reuid=65534 --regid=65534 --clear-groups $P", 1);
+    for (size_t i = 0; i < sizeof as_nobody / sizeof as_nobody[0]; i++) {
+        const outcome *o = run("eval \"%s\"", as_nobody[i].command);
+        EXPECT_CODE(o, as_nobody[i].code, as_nobody[i].command);
+        PE_CONTAINS(o->err, as_nobody[i].sentence);
+    }
+    CU_ASSERT_STRING_EQUAL(run("ls locked")->out, "");
+}
+
 static void the_old_file_stays_when_the_new_one_does_not_fit(void)
 {
     prepare();
@@ -169,8 +213,14 @@ static void a_bad_plug_in_is_exit_code_7_and_the_others_still_run(void)
         {"$P list --plugin missing.so", 7, "missing.so"},
         {"$P plugin check fake.so", 7, "fake.so"},
         {"$P check good --replace fake.so", 7, "fake.so"},
+        {"$P list --plugin ./other.so", 7, "other.so"},
+        {"$P plugin check ./other.so", 7, "pe_variant_other"},
+        {"$P list --plugin old/mine.so", 7, "found ABI version 77"},
+        {"POSENC_VARIANT_PATH=old $P list --json", 7, "found ABI version 77"},
+        {"$P run symmetry --dry-run --plugin old/mine.so", 7, "old/mine.so"},
     };
     EXPECT_ALL(list);
+    EXPECT_CODE(run("$P list --plugin ./mine.so | grep -q '^mine'"), 0, "under its own name");
     const outcome *o = run("$P check good --plugin fake.so");
     EXPECT_CODE(o, 7, "a good check beside a bad plug-in");
     PE_CONTAINS(o->out, "largest difference");
@@ -238,6 +288,7 @@ static void without_gnuplot_the_doctor_says_so_with_exit_code_3(void)
 PE_TEST_MAIN("program: bad input", PE_TEST(wrong_use_is_exit_code_2),
              PE_TEST(a_bad_input_file_is_exit_code_4),
              PE_TEST(what_cannot_be_written_is_exit_code_5_and_leaves_nothing),
+             PE_TEST(what_cannot_be_written_is_found_before_the_work),
              PE_TEST(the_old_file_stays_when_the_new_one_does_not_fit),
              PE_TEST(too_much_memory_is_refused_at_once_with_exit_code_6),
              PE_TEST(a_bad_plug_in_is_exit_code_7_and_the_others_still_run),
