@@ -64,7 +64,7 @@ static const pe_ops PE(ops) = {.plan = PE(plan), .relative = PE(relative)};
 PE_VARIANT(alibi, .title = "ALiBi", .source = "arXiv:2108.12409, section 3",
            .summary = "A penalty that grows by a fixed slope per token of distance.",
            .formula = "A_{ij} = \\frac{q_i \\cdot k_j}{\\sqrt{D}} - m_h |i - j|, \\quad m_h = "
-                      "2^{-8h/H}",
+                      "2^{-8h/H} \\text{ when } H = 2^n",
            .cases = "alibi_slopes", .setup = setup);
 
 #include PE_NEXT("alibi.c")

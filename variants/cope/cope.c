@@ -234,8 +234,8 @@ PE_VARIANT(
     cope, .title = "CoPE", .source = "arXiv:2405.18719, section 4", PE_OPTIONS(options),
     .summary = "A position counts the keys in between that a gate, made of q and k, lets by.",
     .formula = "A_{ij} = \\frac{q_i \\cdot k_j}{\\sqrt{D}} + q_i \\cdot e[p_{ij}],\\quad "
-               "p_{ij} = \\sum_{t=j}^{i} \\sigma\\!\\left(\\frac{q_i \\cdot k_t}"
-               "{\\sqrt{D}}\\right)",
+               "p_{ij} = \\min\\!\\left(p_{\\max}, \\sum_{t=j}^{i} \\sigma\\!\\left("
+               "\\frac{q_i \\cdot k_t}{\\sqrt{D}}\\right)\\right)",
     .setup = setup);
 
 #include PE_NEXT("cope.c")

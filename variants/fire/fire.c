@@ -180,7 +180,7 @@ static const pe_ops PE(ops) = {.pair = PE(pair), .pair_vjp = PE(pair_vjp)};
 PE_VARIANT(fire, .title = "FIRE", .source = "arXiv:2310.04418, section 3", PE_OPTIONS(options),
            .summary = "A small network reads the distance as a share of the query's position.",
            .formula = "A_{ij} = \\frac{q_i \\cdot k_j}{\\sqrt{D}} + f_\\theta\\!\\left("
-                      "\\frac{\\log(c(i-j)+1)}{\\log(c\\max(L,i)+1)}\\right)",
+                      "\\frac{\\log(c|i-j|+1)}{\\log(c\\max(L,i)+1)}\\right)",
            .setup = setup);
 
 #include PE_NEXT("fire.c")

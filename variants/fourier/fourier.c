@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Tancik et al. 2020, Fourier Features, arXiv:2006.10739, section 4 (Gaussian mapping): random
- * plane waves of real coordinates in one to three axes,
+ * Tancik et al. 2020, Fourier Features, arXiv:2006.10739, sections 4 (the mapping) and 6 (its
+ * Gaussian form): random plane waves of real coordinates in one to three axes,
  *
  *   pe(v) = [cos 2 pi B v | sin 2 pi B v],   B (features, axes) drawn once, N(0, sigma^2)
  *
@@ -90,7 +90,7 @@ static void PE(embed_vjp)(const pe_call *c, int n, const double *coord, const pe
 
 static const pe_ops PE(ops) = {.embed = PE(embed), .embed_vjp = PE(embed_vjp)};
 
-PE_VARIANT(fourier, .title = "Fourier features", .source = "arXiv:2006.10739, section 4",
+PE_VARIANT(fourier, .title = "Fourier features", .source = "arXiv:2006.10739, sections 4, 6",
            .summary = "Random waves of real coordinates: near points have similar codes.",
            .formula = "p(v) = [\\sin 2\\pi B v, \\cos 2\\pi B v], \\quad B_{fa} \\sim N(0, "
                       "\\sigma^2)",

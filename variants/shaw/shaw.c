@@ -106,7 +106,8 @@ PE_VARIANT(shaw, .title = "Shaw relative", .source = "arXiv:1803.02155, eqs. (3)
            PE_OPTIONS(options),
            .summary = "Every clipped offset has a learned vector, added to keys and to values.",
            .formula = "A_{ij} = \\frac{q_i \\cdot (k_j + a^K_{c(j-i)})}{\\sqrt{D}},\\quad "
-                      "z_i = \\sum_j \\alpha_{ij} (v_j + a^V_{c(j-i)})",
+                      "z_i = \\sum_j \\alpha_{ij} (v_j + a^V_{c(j-i)}),\\quad c(x) = "
+                      "\\max(-\\text{clip}, \\min(x, \\text{clip}))",
            .setup = setup);
 
 #include PE_NEXT("shaw.c")

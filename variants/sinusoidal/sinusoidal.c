@@ -164,7 +164,7 @@ PE_VARIANT(sinusoidal, .title = "Sinusoidal", .source = "arXiv:1706.03762, secti
            .summary = "Each pair of columns is a hand of a clock; slow hands tell far positions.",
            .formula =
                "p(t, 2k) = \\sin(t \\omega_k), \\quad p(t, 2k+1) = \\cos(t \\omega_k), \\quad "
-               "\\omega_k = 10000^{-2k/d}",
+               "\\omega_k = \\text{base}^{-2k/d}",
            .cases = "sinusoidal_padded", PE_OPTIONS(options), .setup = setup);
 
 #include PE_NEXT("sinusoidal.c")
