@@ -1,4 +1,4 @@
-/* Heat maps over distance and bound beside what is predicted, and verdicts. */
+/* Heat maps over distance and bound under the line that is predicted, and verdicts. */
 #include "clipping.h"
 
 #include <math.h>
@@ -42,8 +42,25 @@ static void name_of(const cl_case *c, char *text, size_t room)
 
 /* ---- figures --------------------------------------------------------------------------------- */
 
-static void add_panel(const cl_run *run, const char *title, const double *values, pe_figure *figure)
+/* Between the last distance that should pass and the first that should not. */
+static double predicted_edge(const cl_run *run, const cl_case *c, int k)
 {
+    int passing = 0;
+    while (passing < run->distances && predicted(c, passing + 1, k))
+        passing++;
+    return passing + 0.5;
+}
+
+static void add_measured(const cl_run *run, const cl_case *c, pe_figure *figure)
+{
+    double values[CL_DISTANCES * CL_CLIPS], edge[CL_CLIPS];
+    char title[160];
+    for (int k = 0; k < run->clips; k++) {
+        edge[k] = predicted_edge(run, c, k);
+        for (int m = 1; m <= run->distances; m++)
+            values[(m - 1) * run->clips + k] = c->accuracy[m - 1][k];
+    }
+    name_of(c, title, sizeof title);
     pe_figure_add_matrix(figure, &(pe_matrix_panel){.title = title,
                                                     .rows = (size_t)run->distances,
                                                     .columns = (size_t)run->clips,
@@ -51,31 +68,8 @@ static void add_panel(const cl_run *run, const char *title, const double *values
                                                     .x0 = 0,
                                                     .dx = 1,
                                                     .y0 = 1,
-                                                    .dy = 1});
-}
-
-static void add_prediction(const cl_run *run, int depth, pe_figure *figure)
-{
-    double values[CL_DISTANCES * CL_CLIPS];
-    char title[64];
-    const cl_case c = {.depth = depth};
-    for (int m = 1; m <= run->distances; m++)
-        for (int k = 0; k < run->clips; k++)
-            values[(m - 1) * run->clips + k] = predicted(&c, m, k);
-    snprintf(title, sizeof title, "predicted, %d layer%s: m %s", depth, depth == 1 ? "" : "s",
-             depth == 1 ? "< k" : "<= 2(k - 1)");
-    add_panel(run, title, values, figure);
-}
-
-static void add_measured(const cl_run *run, const cl_case *c, pe_figure *figure)
-{
-    double values[CL_DISTANCES * CL_CLIPS];
-    char title[160];
-    for (int m = 1; m <= run->distances; m++)
-        for (int k = 0; k < run->clips; k++)
-            values[(m - 1) * run->clips + k] = c->accuracy[m - 1][k];
-    name_of(c, title, sizeof title);
-    add_panel(run, title, values, figure);
+                                                    .dy = 1,
+                                                    .edge = edge});
 }
 
 static void draw(const cl_run *run, int depth, pe_section *section, pe_error *err)
@@ -98,15 +92,18 @@ static void draw(const cl_run *run, int depth, pe_section *section, pe_error *er
     pe_figure_y(figure, "distance asked, m (tokens)", PE_LINEAR);
     pe_figure_colours(figure, PE_AMOUNTS, "accuracy", PE_LINEAR);
     pe_figure_colour_range(figure, 0, 1);
-    add_prediction(run, depth, figure);
     for (int i = 0; i < run->cases; i++)
         if (run->at[i].depth == depth)
             add_measured(run, &run->at[i], figure);
     pe_figure_describe(figure,
                        "Heat maps: accuracy of recall by distance and clipping distance, one for "
-                       "each encoding and choice of rows, beside the prediction.",
-                       "Rows: distance asked; columns: clipping distance. Bright: solved. The "
-                       "first panel is the prediction, 1 or 0.");
+                       "each encoding and choice of rows, with a line where the prediction ends.",
+                       depth == 1 ? "Rows: distance asked; columns: clipping distance. Bright: "
+                                    "solved. Above the white line m < k, where one layer should "
+                                    "pass; below it, it cannot."
+                                  : "Rows: distance asked; columns: clipping distance. Bright: "
+                                    "solved. Above the white line m <= 2(k - 1), where two layers "
+                                    "can pass in two steps.");
     pe_section_figure(section, figure);
 }
 

@@ -302,6 +302,29 @@ static void draw_names(pe_drawing *d, const pe_matrix *m, pe_box box, double siz
         pe_buffer_text(d->out, "unset xtics\n");
 }
 
+/* A staircase over the cells, in page pixels: dark below white, so that it is seen on any colour.
+ */
+static void draw_edge(pe_drawing *d, const pe_matrix *m, pe_box box)
+{
+    static const char *const looks[] = {"linecolor rgb '#000000' linewidth 6",
+                                        "linecolor rgb '#ffffff' linewidth 2.5"};
+    const double wide = (box.right - box.left) / (double)m->columns;
+    const double tall = (box.bottom - box.top) / (m->dy * (double)m->rows);
+    for (size_t look = 0; m->edge && look < 2; look++) {
+        double before = (double)NAN;
+        for (size_t j = 0; j < m->columns; j++) {
+            const double x = box.left + wide * (double)j;
+            const double y =
+                fmax(box.top, fmin(box.bottom, box.top + (m->edge[j] - m->y0 + m->dy / 2) * tall));
+            if (isfinite(m->edge[j]))
+                pe_draw_line(d, x, y, x + wide, y, looks[look]);
+            if (isfinite(m->edge[j]) && isfinite(before) && fabs(y - before) > 0.5)
+                pe_draw_line(d, x, before, x, y, looks[look]);
+            before = isfinite(m->edge[j]) ? y : (double)NAN;
+        }
+    }
+}
+
 static void draw_panel(pe_drawing *d, const map_page *page, size_t p)
 {
     const pe_figure *f = d->figure;
@@ -320,6 +343,7 @@ static void draw_panel(pe_drawing *d, const map_page *page, size_t p)
     pe_draw_tics(d, "x", &x_tics, !one || p + g->grid.columns >= f->matrices, g->tic_size);
     pe_draw_tics(d, "y", &y_tics, !one || p % g->grid.columns == 0, g->tic_size);
     draw_names(d, m, box, g->tic_size);
+    draw_edge(d, m, box);
     pe_range colours = pe_figure_colours_of(f, p);
     pe_draw_range(d, "cb", colours, f->colour.scale, 0);
     if (g->per_panel)

@@ -140,6 +140,7 @@ void pe_figure_release(pe_figure *figure)
     for (size_t i = 0; i < figure->matrices; i++) {
         pe_release(figure->matrix[i].title);
         pe_release(figure->matrix[i].values);
+        pe_release(figure->matrix[i].edge);
         release_texts(figure->matrix[i].row_name, figure->matrix[i].rows);
         release_texts(figure->matrix[i].column_name, figure->matrix[i].columns);
     }
@@ -401,6 +402,8 @@ void pe_figure_add_matrix(pe_figure *figure, const pe_matrix_panel *panel)
     matrix->values = copy_numbers(figure, cells, panel->values, "matrix");
     matrix->row_name = copy_names(figure, panel->rows, panel->row_names);
     matrix->column_name = copy_names(figure, panel->columns, panel->column_names);
+    if (panel->edge)
+        matrix->edge = copy_numbers(figure, panel->columns, panel->edge, "edge");
 }
 
 /* ---- ranges ---- */

@@ -57,6 +57,8 @@ typedef struct pe_matrix_panel {
     const char *const *row_names,
         *const *column_names; /* (rows), (columns): written instead of
                                * coordinates, at most PE_FIGURE_NAMES of each; NULL: none */
+    const double *edge; /* (columns): a line over the cells, at this y in each column: a bound that
+                         * was predicted. NaN: a gap; NULL: no line */
 } pe_matrix_panel;
 
 typedef enum pe_palette {

@@ -31,6 +31,7 @@ typedef struct pe_matrix {
     double *values; /* (rows, columns) */
     double x0, dx, y0, dy;
     char **row_name, **column_name; /* (rows), (columns); NULL: none */
+    double *edge;                   /* (columns); NULL: none */
 } pe_matrix;
 
 struct pe_figure {

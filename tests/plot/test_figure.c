@@ -506,6 +506,39 @@ static void ascii_heat_maps_need_no_program(void)
     unsetenv("POSENC_GNUPLOT");
 }
 
+static int count_of(const char *text, const char *part)
+{
+    int n = 0;
+    while ((text = strstr(text, part)) != NULL) {
+        n++;
+        text += strlen(part);
+    }
+    return n;
+}
+
+static void an_edge_is_a_staircase_over_its_panel_with_gaps_where_it_is_missing(void)
+{
+    double m[2 * 4] = {0}, edge[] = {0.5, 1.5, (double)NAN, 9};
+    pe_buffer with = {0}, without = {0};
+    for (int on = 0; on < 2; on++) {
+        pe_figure *f = pe_figure_new(PE_HEATMAPS, "edge", "t", NULL);
+        pe_figure_add_matrix(f, &(pe_matrix_panel){.rows = 2,
+                                                   .columns = 4,
+                                                   .values = m,
+                                                   .y0 = 1,
+                                                   .dx = 1,
+                                                   .dy = 1,
+                                                   .edge = on ? edge : NULL});
+        CU_ASSERT_EQUAL(pe_figure_script(f, PE_SVG, on ? &with : &without, NULL), PE_OK);
+        pe_figure_release(f);
+    }
+    /* Three levels and one riser, dark and white. The last level, far below, is at the bottom. */
+    CU_ASSERT_EQUAL(count_of(with.bytes, "set arrow") - count_of(without.bytes, "set arrow"), 8);
+    CU_ASSERT_EQUAL(count_of(with.bytes, "rgb '#ffffff' linewidth 2.5"), 4);
+    pe_buffer_release(&with);
+    pe_buffer_release(&without);
+}
+
 static void a_large_heat_map_is_fast_through_the_pipe(void)
 {
     enum { N = 512 };
@@ -537,6 +570,7 @@ static const pe_test tests[] = {
     PE_TEST(bad_figures_are_refused_with_a_sentence),
     PE_TEST(data_files_hold_the_numbers_and_gaps_are_empty),
     PE_TEST(ascii_heat_maps_need_no_program),
+    PE_TEST(an_edge_is_a_staircase_over_its_panel_with_gaps_where_it_is_missing),
     PE_TEST(a_large_heat_map_is_fast_through_the_pipe),
 };
 
