@@ -1,4 +1,4 @@
-/* The tables of METRICS.md 3.1 to 3.6 and the path figures of PRECISION_BUGS.md, side by side with
+/* The tables of METRICS.md 3.1 to 3.6 and the reported figures of bugs, side by side with
  * ours: every row is a path, a setting, what is measured, the published number and a tolerance. */
 #include "numerical_precision_published.h"
 
@@ -11,13 +11,11 @@ static const char *const what_text[WHATS] = {
     [FREQUENCY] = "frequency error",
     [ABSOLUTE] = "largest error",
     [COSINE] = "largest cosine error",
-    [PHASE] = "largest phase error",
     [RMS] = "RMS error",
     [FIRST_TENTH] = "first position off by 0.1",
     [FIRST_ONE] = "first position off by 1",
     [DISTINCT] = "distinct rows",
     [REPEATS] = "first repeated position",
-    [HELD] = "position held",
     [ANGLE] = "angle of pair 1",
 };
 
@@ -53,8 +51,6 @@ static double pick(const published *p, const pe_formation_found *f)
         return f->absolute.value;
     case COSINE:
         return f->cosine.value;
-    case PHASE:
-        return f->phase.value;
     case RMS:
         return f->rms;
     case FIRST_TENTH:
@@ -72,9 +68,8 @@ static pe_status evaluate_formed(const published *p, const pe_formed *formed, do
         *value = frequency_error(formed);
         return PE_OK;
     }
-    if (p->what == HELD || p->what == ANGLE) {
-        *value = p->what == HELD ? pe_round_to_format(formed->formation.position, p->from)
-                                 : pe_formed_angle(formed, 1, p->from, &low);
+    if (p->what == ANGLE) {
+        *value = pe_formed_angle(formed, 1, p->from, &low);
         return PE_OK;
     }
     double *position = pe_allocate(p->n, sizeof *position, "positions", err);
@@ -320,10 +315,10 @@ pe_status precision_published(precision_run *run, pe_error *err)
     agreement a = {0};
     pe_sheet *sheet =
         begin_table(section, "bugs_side_by_side", "Public bug reports as formation paths");
-    status = published_add_rows(sheet, published_bugs, published_bug_count, &a, err);
+    status = published_reports(run, sheet, &a, err);
     if (status != PE_OK)
         return status;
-    judge_agreement(section, "P6", "PRECISION_BUGS.md", &a);
+    judge_agreement(section, "P6", "reports of bugs", &a);
     pe_say(section,
            "Notes. gpt-neox#1003 and vllm#54620 compare with a float table, these rows with the "
            "exact one; the digits shown do not change. The 0.4205 of vllm#54620 is the error "

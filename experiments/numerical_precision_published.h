@@ -10,13 +10,11 @@ typedef enum what {
     FREQUENCY, /* largest relative error of a frequency, in 2^-24 */
     ABSOLUTE,  /* largest error of an entry */
     COSINE,    /* of a cosine */
-    PHASE,
     RMS,
     FIRST_TENTH,
     FIRST_ONE,
     DISTINCT,
     REPEATS,
-    HELD,  /* position `from` as the path holds it */
     ANGLE, /* of position `from` and pair 1 */
     WHATS
 } what;
@@ -41,7 +39,8 @@ pe_status published_add_rows(pe_sheet *sheet, const published *rows, size_t n, a
 /* METRICS.md 3.6. */
 pe_status published_shifts(const precision_run *run, pe_sheet *sheet, agreement *a, pe_error *err);
 
-extern const published published_bugs[];
-extern const size_t published_bug_count;
+/* Reports of bugs that are formation paths: the figures are those of the gallery's exhibits. A row
+ * that says why it is not reproduced does not count. */
+pe_status published_reports(const precision_run *run, pe_sheet *sheet, agreement *a, pe_error *err);
 
 #endif

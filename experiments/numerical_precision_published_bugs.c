@@ -1,8 +1,9 @@
-/* METRICS.md 3.6 and the path figures of PRECISION_BUGS.md. */
+/* METRICS.md 3.6, and the figures of the bug gallery that are about formation paths. */
 #include "numerical_precision_published.h"
 
 #include "analysis/random.h"
 #include "base/memory.h"
+#include "gallery/gallery.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -93,39 +94,50 @@ pe_status published_shifts(const precision_run *run, pe_sheet *sheet, agreement 
     return status;
 }
 
-/* ---- PRECISION_BUGS.md ---- */
+/* ---- the gallery's exhibits that are formation paths ---- */
 
-#define MODALITIES(store_frequency)                                                                \
-    "position=fp32,frequency=pow:fp32" store_frequency                                             \
-    ",angle=product:fp32,sine=native:fp32,store=bf16"
-#define VLLM "position=fp16,frequency=exp-step:fp16,angle=product:fp16,sine=native:fp32"
-#define TF32 "position=tf32,frequency=pow:fp32:tf32,angle=product:fp32,sine=native:fp32,store=fp32"
+static bool is_of_a_path(const pe_stated *figure)
+{
+    return figure->what <= PE_MEASURED_COSINE_OF;
+}
 
-const published published_bugs[] = {
-    {"all-fp16", 32, 0, 1857, 1, ANGLE, 1045, 0, "EleutherAI/gpt-neox#1003"},
-    {"all-fp16", 32, 0, 0, 2048, COSINE, 0.7819, 5e-5, "EleutherAI/gpt-neox#1003"},
-    {"all-bf16", 32, 0, 0, 2048, COSINE, 1.9968, 5e-5, "EleutherAI/gpt-neox#1003"},
-    {"positions-bf16", 128, 0, 0, 512, REPEATS, 257, 0, "EleutherAI/gpt-neox#1016"},
-    {MODALITIES(":bf16"), 128, 0, 0, 512, PHASE, 0.6248, 5e-5, "Modalities/modalities#462"},
-    {MODALITIES(":bf16"), 128, 0, 0, 2048, PHASE, 2.5039, 5e-5, "Modalities/modalities#462"},
-    {MODALITIES(":bf16"), 128, 0, 0, 4096, PHASE, 3.1415, 5e-5, "Modalities/modalities#462"},
-    {MODALITIES(""), 128, 0, 0, 4096, PHASE, 2.79e-3, 5e-6, "Modalities/modalities#462"},
-    {"positions-bf16", 4, 0, 65536, 512, DISTINCT, 2, 0, "huggingface/diffusers#13920"},
-    {"positions-fp16", 4, 0, 0, 32768, DISTINCT, 6145, 0, "NVIDIA/Megatron-LM#535"},
-    {"positions-bf16", 4, 0, 0, 32768, DISTINCT, 1153, 0, "NVIDIA/Megatron-LM#535"},
-    {"position=fp16", 128, 0, 4102, 1, HELD, 4104, 0, "openvinotoolkit/openvino#33214"},
-    {"position=fp16", 128, 0, 2851, 1, HELD, 2852, 0, "openvinotoolkit/openvino#36896"},
-    {"position=bf16", 128, 0, 15962, 1, HELD, 15936, 0, "huggingface/candle#3520"},
-    {VLLM, 560, 558, 1, 726, ABSOLUTE, 0.4205, 5e-5, "vllm-project/vllm#54620"},
-    {VLLM, 560, 558, 1, 832, ABSOLUTE, 0.4205, 5e-5, "vllm-project/vllm#54620"},
-    {"store=fp16", 560, 558, 1, 832, ABSOLUTE, 0x1p-12, 1e-6, "vllm-project/vllm#54620"},
-    {"position=bf16", 128, 0, 998.3897, 1, HELD, 1000, 0, "modelscope/DiffSynth-Studio#1025"},
-    {"position=bf16", 128, 0, 988.4937, 1, HELD, 988, 0, "modelscope/DiffSynth-Studio#562"},
-    {"position=bf16", 128, 0, 937, 1, HELD, 936, 0, "utensils/mold#786"},
-    {"position=bf16", 128, 0, 750, 1, HELD, 752, 0, "huggingface/diffusers#9405"},
-    {TF32, 64, 0, 2049, 1, HELD, 2048, 0, "huggingface/transformers#48428"},
-    {TF32, 64, 0, 0, 480, COSINE, 0.0749, 1e-3, "ByteDance-Seed/VeOmni#959"},
-    {TF32, 64, 0, 0, 4096, COSINE, 1.14, 5e-3, "ByteDance-Seed/VeOmni#959"},
-    {"pow", 64, 0, 0, 4096, COSINE, 1.5e-4, 5e-6, "ByteDance-Seed/VeOmni#959"},
-};
-const size_t published_bug_count = sizeof published_bugs / sizeof published_bugs[0];
+static void add_report(pe_sheet *sheet, const pe_exhibit *e, const pe_stated *f, double value,
+                       agreement *a)
+{
+    char setting[96];
+    const bool close = pe_stated_agrees(f, value);
+    const pe_judgement verdict = f->why_not ? PE_VERDICT_NOT_APPLICABLE
+                                 : close    ? PE_VERDICT_PASS
+                                            : PE_VERDICT_FAIL;
+    snprintf(setting, sizeof setting, "d = %d, %lld position%s from %.10g", f->width,
+             (long long)f->n, f->n == 1 ? "" : "s", f->from);
+    pe_sheet_text(sheet, f->source ? f->source : e->reference);
+    pe_sheet_text(sheet, f->of_twin ? e->twin.path : e->bug.path);
+    pe_sheet_text(sheet, setting);
+    pe_sheet_text(sheet, pe_measured_text(f->what));
+    pe_sheet_number(sheet, f->reported);
+    pe_sheet_number(sheet, value);
+    pe_sheet_number(sheet, pe_stated_tolerance(f));
+    pe_sheet_text(sheet, pe_judgement_text(verdict));
+    a->rows += f->why_not ? 0 : 1;
+    a->close += !f->why_not && close ? 1 : 0;
+}
+
+pe_status published_reports(const precision_run *run, pe_sheet *sheet, agreement *a, pe_error *err)
+{
+    pe_status status = PE_OK;
+    for (size_t i = 0; status == PE_OK && i < pe_gallery_count(); i++) {
+        const pe_exhibit *e = pe_gallery_at(i);
+        for (int f = 0; status == PE_OK && f < e->figure_count; f++) {
+            const pe_stated *figure = &e->figure[f];
+            double value = (double)NAN;
+            const pe_form *form = figure->of_twin ? &e->twin : &e->bug;
+            if (!is_of_a_path(figure) || !form->path || form->unit > 0)
+                continue;
+            status = pe_gallery_figure(e, figure, run->lab->size.seed, &value, err);
+            if (status == PE_OK)
+                add_report(sheet, e, figure, value, a);
+        }
+    }
+    return status;
+}
