@@ -1,5 +1,5 @@
 #!/bin/sh
-# DESIGN.md's sentences about who may see whom, read from #include lines and code words:
+# The three sentences of CONTRIBUTING.md about who may see whom, read from #include lines and code words:
 #   1. variants see only the plug-in header and the C library;
 #   2. experiments never name a variant;
 #   3. common never names a variant or an experiment;
