@@ -100,6 +100,8 @@ static uint64_t key_of(const pe_lab_recipe *r)
                o->decay, o->clip);
     add_to_key(&k, "run %d %" PRId64 " %" PRIu64 " %" PRId64, r->batch, r->steps, r->seed,
                r->held_out_every);
+    if (r->mark)
+        add_to_key(&k, ";%s", r->mark);
     return hash_of(&k);
 }
 
@@ -180,6 +182,8 @@ static pe_status begin(work *w, pe_error *err)
 {
     const pe_lab_recipe *r = &w->recipe;
     pe_status status = pe_model_create(&r->model, &w->trained->model, err);
+    if (status == PE_OK && r->prepare)
+        status = r->prepare(w->trained->model, r->context, err);
     if (status != PE_OK)
         return status;
     const pe_training_config config = {.model = w->trained->model,

@@ -26,6 +26,10 @@ int64_t pe_lab_by_effort(const pe_lab *lab, int64_t least, int64_t quick, int64_
 typedef pe_status (*pe_lab_look)(pe_model *model, int stage, int64_t step, void *context,
                                  pe_error *err);
 
+/* Called before the first step, and again where a kept training goes on: what cannot be said in
+ * settings, such as frozen tables. */
+typedef pe_status (*pe_lab_prepare)(pe_model *model, void *context, pe_error *err);
+
 /* All that decides a training. pe_lab_recipe_of fills every member; change what differs. */
 typedef struct pe_lab_recipe {
     pe_model_config model; /* variant comes from the subject; settings here win over its own */
@@ -39,7 +43,10 @@ typedef struct pe_lab_recipe {
     int stage_count;
     const int64_t *stages; /* (stage_count) steps at which `look` is called, rising, 0 .. steps */
     pe_lab_look look;      /* also for stages that an earlier run reached: from its snapshots */
-    void *context;
+    void *context;         /* lent to look and prepare */
+
+    pe_lab_prepare prepare; /* or NULL */
+    const char *mark;       /* of what it does: tells kept trainings apart; NULL: "" */
 
     const char *what;         /* for the progress line; NULL: "training" */
     double share, share_done; /* of the experiment's work, before and after this training */
