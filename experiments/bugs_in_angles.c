@@ -3,7 +3,7 @@
 
 static pe_status run(pe_lab *lab, pe_result *result, pe_error *err)
 {
-    return pe_gallery_family_page(lab, PE_FAMILY_ANGLES, result, err);
+    return pe_gallery_family_page(lab, PE_BUGS_IN_ANGLES, result, err);
 }
 
 const pe_experiment pe_experiment_bugs_in_angles = {

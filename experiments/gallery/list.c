@@ -5,13 +5,13 @@
 
 #include <string.h>
 
-static const pe_exhibit *const families[PE_FAMILY_COUNT] = {
+static const pe_exhibit *const families[PE_BUGS_FAMILIES] = {
     pe_exhibits_angles, pe_exhibits_conventions, pe_exhibits_offsets, pe_exhibits_shift,
     pe_exhibits_slopes};
 
 const pe_exhibit *pe_gallery_at(size_t at)
 {
-    for (int f = 0; f < PE_FAMILY_COUNT; f++)
+    for (int f = 0; f < PE_BUGS_FAMILIES; f++)
         for (const pe_exhibit *e = families[f]; e->id; e++)
             if (at-- == 0)
                 return e;
@@ -26,35 +26,49 @@ size_t pe_gallery_count(void)
     return count;
 }
 
-enum { MOST_NAMES = 128 };
+/* The least different name, however different it is. */
+static const char *nearest_of(const char *id)
+{
+    const char *nearest = NULL;
+    size_t least = 0;
+    for (size_t i = 0; pe_gallery_at(i); i++) {
+        const char *name = pe_gallery_at(i)->id;
+        const size_t distance = pe_name_distance(id, name);
+        if (!nearest || distance < least) {
+            nearest = name;
+            least = distance;
+        }
+    }
+    return nearest;
+}
 
 pe_status pe_gallery_find(const char *id, const pe_exhibit **exhibit, pe_error *err)
 {
-    const char *known[MOST_NAMES];
-    char advice[PE_ERROR_TEXT / 2];
-    size_t count = 0;
-    for (const pe_exhibit *e; count < MOST_NAMES && (e = pe_gallery_at(count)) != NULL; count++) {
-        known[count] = e->id;
-        if (strcmp(e->id, id) == 0) {
-            *exhibit = e;
+    for (size_t i = 0; pe_gallery_at(i); i++)
+        if (strcmp(pe_gallery_at(i)->id, id) == 0) {
+            *exhibit = pe_gallery_at(i);
             return PE_OK;
         }
-    }
-    pe_name_advice(id, count, known, advice, sizeof advice);
-    return pe_fail(err, PE_USAGE, "there is no exhibit '%s'; %s", id, advice);
+    const char *nearest = nearest_of(id);
+    if (pe_nearest_name(id, 1, &nearest))
+        return pe_fail(err, PE_USAGE, "there is no exhibit '%s'; did you mean %s?", id, nearest);
+    return pe_fail(err, PE_USAGE,
+                   "there is no exhibit '%s'; the nearest name is %s, and `posenc gallery` lists "
+                   "all %zu",
+                   id, nearest, pe_gallery_count());
 }
 
 const char *pe_family_id(pe_exhibit_family family)
 {
-    static const char *const ids[PE_FAMILY_COUNT] = {"bugs_in_angles", "bugs_in_conventions",
-                                                     "bugs_in_offsets", "bugs_in_shifts",
-                                                     "bugs_in_slopes"};
+    static const char *const ids[PE_BUGS_FAMILIES] = {"bugs_in_angles", "bugs_in_conventions",
+                                                      "bugs_in_offsets", "bugs_in_shifts",
+                                                      "bugs_in_slopes"};
     return ids[family];
 }
 
 const char *pe_family_title(pe_exhibit_family family)
 {
-    static const char *const titles[PE_FAMILY_COUNT] = {
+    static const char *const titles[PE_BUGS_FAMILIES] = {
         "Bug gallery: angles in low precision", "Bug gallery: conventions",
         "Bug gallery: axes and offsets", "Bug gallery: relative rows and the shift",
         "Bug gallery: bias slopes"};

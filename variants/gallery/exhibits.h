@@ -9,12 +9,12 @@
 #include "posenc_types.h"
 
 typedef enum pe_exhibit_family {
-    PE_FAMILY_ANGLES,      /* angles in low precision */
-    PE_FAMILY_CONVENTIONS, /* frequencies, layouts, pairings */
-    PE_FAMILY_OFFSETS,     /* axes, caches, padding, tables that are too short */
-    PE_FAMILY_SHIFT,       /* relative rows and the shift of a matrix */
-    PE_FAMILY_SLOPES,      /* linear biases */
-    PE_FAMILY_COUNT
+    PE_BUGS_IN_ANGLES,      /* angles in low precision */
+    PE_BUGS_IN_CONVENTIONS, /* frequencies, layouts, pairings */
+    PE_BUGS_IN_OFFSETS,     /* axes, caches, padding, tables that are too short */
+    PE_BUGS_IN_SHIFTS,      /* relative rows and the shift of a matrix */
+    PE_BUGS_IN_SLOPES,      /* linear biases */
+    PE_BUGS_FAMILIES
 } pe_exhibit_family;
 
 /* One way of doing it. */
@@ -83,6 +83,13 @@ typedef struct pe_stated {
 
 enum { PE_EXHIBIT_FIGURES = 8 };
 
+/* What small models with the defect and with its twin are trained on. */
+enum {
+    PE_TRAINED_TEXT = 1, /* the next byte of real text; every token sees itself and the past */
+    PE_TRAINED_LEFT = 2  /* the left neighbour; every token sees every other one */
+};
+enum { PE_TRAINED_KINDS = 2 };
+
 typedef struct pe_exhibit {
     const char *id;        /* [a-z][a-z0-9_]* */
     const char *title;     /* what is wrong, in a few words */
@@ -97,6 +104,8 @@ typedef struct pe_exhibit {
     int64_t first;    /* first position of the damage measures */
     bool causal;      /* logits and attention under a causal mask, as in decoding */
     unsigned breaks;  /* PE_CLAIM_... of the twin that do not hold here: a test holds this record */
+    unsigned trained; /* PE_TRAINED_..., or 0 */
+    const char *why;  /* it was chosen for training; or it cannot be trained: because ... */
     int figure_count;
     pe_stated figure[PE_EXHIBIT_FIGURES];
 } pe_exhibit;
