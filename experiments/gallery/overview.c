@@ -148,6 +148,19 @@ static void judge_all(pe_result *result, pe_section *section, size_t n, const ga
     pe_result_finding(result, text);
 }
 
+static void say_training(pe_section *section, size_t n, const gallery_seen *seen)
+{
+    size_t trained = 0;
+    for (size_t i = 0; i < n; i++)
+        trained += seen[i].exhibit->trained != 0;
+    pe_say(section,
+           "Would a loss have shown it? The page bugs_in_training trains small models with %zu of "
+           "them and with their twins, and says why the other %zu cannot be trained.",
+           trained, n - trained);
+    pe_section_try(section, "Would the loss show it?", 2,
+                   (const char *const[]){"run", "bugs_in_training"});
+}
+
 pe_status pe_gallery_overview(pe_lab *lab, pe_result *result, pe_error *err)
 {
     gallery_seen seen[GALLERY_MOST];
@@ -170,7 +183,6 @@ pe_status pe_gallery_overview(pe_lab *lab, pe_result *result, pe_error *err)
     section = pe_result_section(result, "The list");
     say_lists(section, n, seen);
     judge_all(result, section, n, seen);
-    pe_say(section, "Was it the loss that failed to show it? What training with a bug does is not "
-                    "measured here.");
+    say_training(section, n, seen);
     return status;
 }

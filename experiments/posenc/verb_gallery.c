@@ -8,6 +8,7 @@
 #include "cli/progress.h"
 #include "cli/signals.h"
 #include "gallery/gallery.h"
+#include "gallery_train.h"
 #include "io/json.h"
 
 #include <string.h>
@@ -21,7 +22,7 @@ static const pe_cli_option options[] = {
     {"text", 0, PE_CLI_TEXT, "FILE", NULL, 0, 0, false,
      "real text, read as bytes (default: the licence text that comes with posenc)"},
 };
-static const pe_cli_group gallery_options = PE_CLI_GROUP("Gallery", options);
+static const pe_cli_group gallery_options = PE_CLI_GROUP("Measuring", options);
 
 static json_t *text_or_null(const char *text)
 {
@@ -180,7 +181,7 @@ static pe_status open_lab(const pe_cli *cli, pe_lab *lab, pe_error *err)
 {
     const char *given = pe_cli_text(cli, "text");
     const pe_lab_choice none = {0};
-    const pe_lab_size size = {
+    pe_lab_size size = {
         .length = pe_cli_int(cli, "length"),
         .heads = (int)pe_cli_int(cli, "heads"),
         .head_dim = (int)pe_cli_int(cli, "head-dim"),
@@ -190,66 +191,91 @@ static pe_status open_lab(const pe_cli *cli, pe_lab *lab, pe_error *err)
                 : access(POSENC_DEFAULT_TEXT, R_OK) == 0 ? POSENC_DEFAULT_TEXT
                                                          : POSENC_INSTALLED_TEXT,
     };
+    gallery_train_size(cli, &size);
     const pe_status status = pe_lab_open(lab, &size, &none, 0, err);
     lab->check = pe_signals_check;
     return status;
 }
 
-static pe_status run_exhibits(const pe_cli *cli, pe_error *err)
+enum { MOST = 128 };
+
+/* The exhibits that the words name, in their order; `all` alone is all of them. */
+static pe_status read_exhibits(const pe_cli *cli, const pe_exhibit *list[MOST], size_t *n,
+                               pe_error *err)
 {
-    const pe_exhibit *list[128];
-    size_t n = 0;
-    for (int w = 1; w < cli->word_count && n < 128; w++) {
+    *n = 0;
+    for (int w = 1; w < cli->word_count && *n < MOST; w++) {
         if (strcmp(cli->words[w], "all") == 0) {
-            for (n = 0; n < 128 && pe_gallery_at(n); n++)
-                list[n] = pe_gallery_at(n);
-            break;
+            for (*n = 0; *n < MOST && pe_gallery_at(*n); (*n)++)
+                list[*n] = pe_gallery_at(*n);
+            return PE_OK;
         }
-        const pe_status status = pe_gallery_find(cli->words[w], &list[n++], err);
+        const pe_status status = pe_gallery_find(cli->words[w], &list[(*n)++], err);
         if (status != PE_OK)
             return status;
     }
-    if (n == 0)
+    if (*n == 0)
         return pe_fail(err, PE_USAGE,
-                       "gallery run takes names of exhibits, or all; `posenc gallery` lists them");
-    pe_analysis_start();
+                       "gallery %s takes names of exhibits, or all; `posenc gallery` lists them",
+                       cli->words[0]);
+    return PE_OK;
+}
+
+static pe_status on_exhibits(const pe_cli *cli,
+                             pe_status (*act)(const pe_cli *cli, pe_lab *lab, size_t n,
+                                              const pe_exhibit *const *list, pe_error *err),
+                             pe_error *err)
+{
+    const pe_exhibit *list[MOST];
+    size_t n;
     pe_lab lab = {0};
-    pe_status status = open_lab(cli, &lab, err);
+    pe_status status = read_exhibits(cli, list, &n, err);
+    if (status != PE_OK)
+        return status;
+    pe_analysis_start();
+    status = open_lab(cli, &lab, err);
     if (status == PE_OK)
-        status = measure(cli, &lab, n, list, err);
+        status = act(cli, &lab, n, list, err);
     pe_lab_close(&lab);
     return status;
 }
 
 static pe_status run(const pe_cli *cli, pe_error *err)
 {
-    static const char *const actions[] = {"list", "run"};
+    static const char *const actions[] = {"list", "run", "train"};
     const char *word = cli->word_count ? cli->words[0] : actions[0];
     char advice[256];
     if (strcmp(word, "list") == 0)
         return list(cli, err);
     if (strcmp(word, "run") == 0)
-        return run_exhibits(cli, err);
-    pe_name_advice(word, 2, actions, advice, sizeof advice);
+        return on_exhibits(cli, measure, err);
+    if (strcmp(word, "train") == 0)
+        return on_exhibits(cli, gallery_train, err);
+    pe_name_advice(word, 3, actions, advice, sizeof advice);
     return pe_fail(err, PE_USAGE, "gallery: there is no action '%s'; %s", word, advice);
 }
 
 const pe_cli_verb verb_gallery = {
     .name = "gallery",
-    .arguments = "[list | run ID... | run all]",
+    .arguments = "[list | run ID...|all | train ID...|all]",
     .summary = "real bugs of real projects, and what they damage",
     .description =
         "Every exhibit is a wrong way and a right way of the same thing, from a public repository. "
         "`run` measures the figures that were reported there, judged with a stated tolerance, and "
         "the damage against the twin: tables, kernel, three-part split, logits, attention, and the "
         "claims of the twin that do not hold, with counter-examples under --json. Exit code 1 when "
-        "a figure is not what it should be. Pages with figures: `posenc run gallery "
-        "bugs_in_angles`.",
+        "a figure is not what it should be. `train` trains small models with the bug and with the "
+        "twin, from the same weights on the same data, and says for each whether the held-out "
+        "loss would have shown the bug, or only the loss of sequences four times as long, or "
+        "neither: beyond the band of the twin's seeds, and the 95 % interval of the paired "
+        "differences does not hold 0. What cannot be trained says why. Pages with figures: "
+        "`posenc run gallery bugs_in_angles bugs_in_training`.",
     .examples = "posenc gallery\n"
                 "posenc gallery run doubled_exponent pairing\n"
-                "posenc gallery run all --json",
+                "posenc gallery run all --json\n"
+                "posenc gallery train batch_axis pairing --seeds 5",
     .least = 0,
     .most = -1,
-    .groups = {&gallery_options},
+    .groups = {&gallery_options, &gallery_train_options},
     .run = run,
 };

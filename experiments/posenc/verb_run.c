@@ -536,7 +536,8 @@ const pe_cli_verb verb_run = {
         "clipping, learning, probes, effective_context, one of the pages of the bug gallery "
         "(bugs_in_angles, bugs_in_conventions, "
         "bugs_in_offsets, bugs_in_shifts, "
-        "bugs_in_slopes, gallery) or all. Every number in a report comes from this run, and every "
+        "bugs_in_slopes, bugs_in_training, gallery) or all. Every number in a report comes from "
+        "this run, and every "
         "report names its command.",
     .examples = "posenc run all                            # every experiment, all variants\n"
                 "posenc run symmetry --length 64 --plot svg # one, smaller, SVG only\n"
