@@ -54,6 +54,25 @@ static void PE(mask_query)(const PE(worker) * w, const PE(place) * t, int i, int
         allowed[j] = allowed[j] && given[j];
 }
 
+/* What the index alone says of a tile of consecutive tokens under a causal mask. */
+static bool PE(is_future)(const PE(pe_attention) * a, const PE(place) * t)
+{
+    return a->k_index[t->j0] > a->q_index[t->i0 + t->tq - 1];
+}
+
+static bool PE(is_past)(const PE(pe_attention) * a, const PE(place) * t)
+{
+    return a->k_index[t->j0 + t->tk - 1] <= a->q_index[t->i0];
+}
+
+/* The mask of a tile that is seen whole; one such tile mostly follows another. */
+static void PE(fill_with_ones)(PE(worker) * w, size_t pairs)
+{
+    if (w->ones < pairs)
+        memset(w->allowed + w->ones, 1, pairs - w->ones);
+    w->ones = w->ones < pairs ? pairs : w->ones;
+}
+
 /* Fill the mask of the tile (PE_MAY_SEE, all pairs); false when nothing in it may be seen. Most
  * tiles of a long sequence are seen whole, and t->whole lets the inner loops go without the mask.
  */
@@ -62,11 +81,18 @@ static bool PE(fill_mask)(PE(worker) * w, PE(place) * t)
     const PE(pe_attention) *a = w->p->a;
     const int low = a->key_starts ? within(a->key_starts[t->b] - t->j0, t->tk) : 0;
     const int high = a->key_lengths ? within(a->key_lengths[t->b] - t->j0, t->tk) : t->tk;
-    if (low >= high)
+    const size_t pairs = (size_t)t->tq * (size_t)t->tk;
+    if (low >= high || (a->causal && w->consecutive && PE(is_future)(a, t)))
         return false;
+    t->whole = !a->allowed && low == 0 && high == t->tk &&
+               (!a->causal || (w->consecutive && PE(is_past)(a, t)));
+    if (t->whole) {
+        PE(fill_with_ones)(w, pairs);
+        return true;
+    }
+    w->ones = 0;
     for (int i = 0; i < t->tq; i++)
         PE(mask_query)(w, t, i, low, high, w->allowed + i * t->tk);
-    const size_t pairs = (size_t)t->tq * (size_t)t->tk;
     t->whole = !memchr(w->allowed, 0, pairs);
     return t->whole || memchr(w->allowed, 1, pairs);
 }

@@ -50,6 +50,7 @@ typedef struct PE(worker) {
     int packed_tiles;       /* tiles of keys that `packed_keys` holds */
     const pe_real *bias;    /* (H', N), largest offset first */
     unsigned char *allowed; /* (QUERIES, tk) */
+    size_t ones;            /* how many of these from the first are known to be 1 */
     int32_t *row;           /* (QUERIES, tk) row of each pair, from the span's first, or PE_NONE */
     PE(panels) keys;
     pe_real *raw, *s;    /* (G, QUERIES, tk) */

@@ -1,5 +1,6 @@
 /* Kernels for AVX2 with fused multiply-add: blocks of 6 rows times 16 columns in 12 registers. */
 #include "kernels/kinds.h"
+#include "kernels/series.h"
 
 #ifdef PE_KERNELS_X86
 #include <immintrin.h>
@@ -126,12 +127,11 @@ HERE_INLINE __m256 exponential(__m256 x)
                                      _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0x1.62e4p-1f), x);
     r = _mm256_fnmadd_ps(n, _mm256_set1_ps(1.42860677e-6f), r);
-    __m256 p = _mm256_set1_ps(1.0f / 5040);
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 720));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 120));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 24));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 6));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
+    __m256 p = _mm256_set1_ps(PE_EXP_6);
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(PE_EXP_5));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(PE_EXP_4));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(PE_EXP_3));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(PE_EXP_2));
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1));
     p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1));
     const __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1);

@@ -1,6 +1,7 @@
 /* Kernels for AVX-512: blocks of 8 rows times 32 columns in 16 registers, each element of a
  * broadcast from memory. */
 #include "kernels/kinds.h"
+#include "kernels/series.h"
 
 #ifdef PE_KERNELS_X86
 #include <immintrin.h>
@@ -115,8 +116,7 @@ HERE static float largest(const float *x, int n)
     return found;
 }
 
-/* exp(x) = 2^n exp(r), r = x - n ln 2 in two parts, |r| <= ln(2)/2; exp(r) by its series to r^7,
- * whose remainder is below 6e-9 there. */
+/* exp(x) = 2^n exp(r), r = x - n ln 2 in two parts, |r| <= ln(2)/2. */
 HERE_INLINE __m512 exponential(__m512 x)
 {
     x = _mm512_max_ps(_mm512_set1_ps(-150), x); /* NaN second: it stays */
@@ -125,32 +125,37 @@ HERE_INLINE __m512 exponential(__m512 x)
                                           _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0x1.62e4p-1f), x);
     r = _mm512_fnmadd_ps(n, _mm512_set1_ps(1.42860677e-6f), r);
-    __m512 p = _mm512_set1_ps(1.0f / 5040);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 720));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
+    __m512 p = _mm512_set1_ps(PE_EXP_6);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(PE_EXP_5));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(PE_EXP_4));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(PE_EXP_3));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(PE_EXP_2));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1));
     return _mm512_scalef_ps(p, n);
 }
 
+/* Lane l and lane l + 8, then l + 4, l + 2 and l + 1. */
 HERE_INLINE float across(__m512 sum)
 {
-    float lane[VECTOR];
-    _mm512_storeu_ps(lane, sum);
-    for (int half = VECTOR / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
+    const __m256 upper = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(sum), 1));
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(sum), upper);
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
 HERE static float exponentiate(float *x, int n, float top)
 {
     const __m512 shift = _mm512_set1_ps(top);
     __m512 sum = _mm512_setzero_ps();
-    for (int j = 0; j < n; j += VECTOR) {
+    int j = 0;
+    for (; j + VECTOR <= n; j += VECTOR) {
+        const __m512 e = exponential(_mm512_sub_ps(_mm512_loadu_ps(x + j), shift));
+        _mm512_storeu_ps(x + j, e);
+        sum = _mm512_add_ps(sum, e);
+    }
+    if (j < n) {
         const __mmask16 mask = first_lanes(n - j);
         const __m512 e = exponential(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + j), shift));
         _mm512_mask_storeu_ps(x + j, mask, e);
