@@ -18,19 +18,65 @@ HERE_INLINE __mmask16 first_lanes(int n)
     return (__mmask16)lanes; /* one cast: GCC finds more of them narrowing under UBSan */
 }
 
+/* Four rows of a square of 16 x 16: the p-th 128 bits of four[c] get column 4 p + c of them. */
+HERE_INLINE void turn_four_rows(const __m512 row[4], __m512 four[4])
+{
+    const __m512 a = _mm512_unpacklo_ps(row[0], row[1]), b = _mm512_unpackhi_ps(row[0], row[1]);
+    const __m512 c = _mm512_unpacklo_ps(row[2], row[3]), d = _mm512_unpackhi_ps(row[2], row[3]);
+    const __m512d x[] = {_mm512_castps_pd(a), _mm512_castps_pd(b)};
+    const __m512d y[] = {_mm512_castps_pd(c), _mm512_castps_pd(d)};
+    for (int half = 0; half < 2; half++) {
+        four[2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(x[half], y[half]));
+        four[2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(x[half], y[half]));
+    }
+}
+
+/* four[c] of all rows, top to bottom, to the whole columns c, 4 + c, 8 + c, 12 + c. */
+HERE_INLINE void join_parts(const __m512 part[4], __m512 column[4])
+{
+    const __m512 even[] = {_mm512_shuffle_f32x4(part[0], part[1], 0x88),
+                           _mm512_shuffle_f32x4(part[2], part[3], 0x88)};
+    const __m512 odd[] = {_mm512_shuffle_f32x4(part[0], part[1], 0xdd),
+                          _mm512_shuffle_f32x4(part[2], part[3], 0xdd)};
+    column[0] = _mm512_shuffle_f32x4(even[0], even[1], 0x88);
+    column[1] = _mm512_shuffle_f32x4(odd[0], odd[1], 0x88);
+    column[2] = _mm512_shuffle_f32x4(even[0], even[1], 0xdd);
+    column[3] = _mm512_shuffle_f32x4(odd[0], odd[1], 0xdd);
+}
+
+/* Up to 16 rows and 16 columns of b, each column (with 0 for rows that are missing) to a row of the
+ * panel. */
+HERE_INLINE void pack_square(int rows, int columns, const float *b, size_t ldb, float *panel)
+{
+    const __mmask16 mask = first_lanes(columns);
+    __m512 four[4][4];
+    for (int g = 0; g < 4; g++) {
+        __m512 row[4];
+        for (int r = 0; r < 4; r++)
+            row[r] = 4 * g + r < rows ? _mm512_maskz_loadu_ps(mask, b + (size_t)(4 * g + r) * ldb)
+                                      : _mm512_setzero_ps();
+        turn_four_rows(row, four[g]);
+    }
+    for (int c = 0; c < 4; c++) {
+        const __m512 part[] = {four[0][c], four[1][c], four[2][c], four[3][c]};
+        __m512 column[4];
+        join_parts(part, column);
+        for (int p = 0; p < 4; p++)
+            if (4 * p + c < columns)
+                _mm512_storeu_ps(panel + (4 * p + c) * PE_PANEL, column[p]);
+    }
+}
+
 HERE static void pack(int n, int k, const float *b, int ldb, float *panels)
 {
-    const __m512i step =
-        _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-                           _mm512_set1_epi32(ldb));
     for (int first = 0; first < n; first += VECTOR) {
-        const __mmask16 mask = first_lanes(n - first);
         const float *from = b + (size_t)first * (size_t)ldb;
         float *to = panels + (size_t)(first / PE_PANEL) * PE_PANEL * (size_t)k + first % PE_PANEL;
-        for (int c = 0; c < k; c++)
-            _mm512_storeu_ps(
-                to + (size_t)c * PE_PANEL,
-                _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, step, from + c, 4));
+        for (int c = 0; c < k; c += VECTOR, from += VECTOR, to += VECTOR * PE_PANEL)
+            if (n - first >= VECTOR && k - c >= VECTOR)
+                pack_square(VECTOR, VECTOR, from, (size_t)ldb, to);
+            else
+                pack_square(n - first, k - c, from, (size_t)ldb, to);
     }
     if (n % PE_PANEL && n % PE_PANEL <= VECTOR) /* the second half of the last panel */
         for (int c = 0; c < k; c++)
