@@ -83,13 +83,23 @@ static void PE(hidden)(const pe_call *c, pe_real x, pe_real *unit)
     }
 }
 
-static pe_real PE(bias_of_head)(const pe_call *c, int h, const pe_real *unit)
+/* Biases of all heads, `stride` apart; heads side by side, so that their sums need not wait for one
+ * another. */
+static void PE(biases)(const pe_call *c, const pe_real *unit, size_t stride, pe_real *bias)
 {
+    enum { AT_ONCE = 8 };
     const int width = (int)pe_opt_int(c, WIDTH), heads = c->dims->heads;
-    pe_real sum = c->w[B2][h];
-    for (int k = 0; k < width; k++)
-        sum += c->w[W2][k * heads + h] * unit[k];
-    return pe_at(c, PE_AT_TABLE, sum);
+    for (int from = 0; from < heads; from += AT_ONCE) {
+        const int count = heads - from < AT_ONCE ? heads - from : AT_ONCE;
+        pe_real sum[AT_ONCE];
+        for (int h = 0; h < count; h++)
+            sum[h] = c->w[B2][from + h];
+        for (int k = 0; k < width; k++)
+            for (int h = 0; h < count; h++)
+                sum[h] += c->w[W2][k * heads + from + h] * unit[k];
+        for (int h = 0; h < count; h++)
+            bias[(size_t)(from + h) * stride] = pe_at(c, PE_AT_TABLE, sum[h]);
+    }
 }
 
 static void PE(pair)(const pe_call *c, const pe_tile *tile, pe_real *bias)
@@ -102,8 +112,7 @@ static void PE(pair)(const pe_call *c, const pe_tile *tile, pe_real *bias)
             const pe_real distance = at - pe_at(c, PE_AT_POSITION, pe_num(tile->kx[j]));
             const pe_real share = PE(psi)(c, pe_fabs(distance)) / whole;
             PE(hidden)(c, pe_at(c, PE_AT_PHASE, share), c->scratch);
-            for (int h = 0; h < c->dims->heads; h++)
-                bias[((size_t)h * nq + i) * nk + j] = PE(bias_of_head)(c, h, c->scratch);
+            PE(biases)(c, c->scratch, nq * nk, bias + i * nk + j);
         }
     }
 }
@@ -115,12 +124,12 @@ static pe_real PE(psi_by_c)(const pe_call *c, pe_real x)
 }
 
 /* What the quotient psi(distance) / (psi(at least L) + eps) passes on to c and L_multiplier. */
-static void PE(share_vjp)(const pe_call *c, pe_real at, pe_real distance, pe_real whole,
-                          pe_real dshare)
+static void PE(share_vjp)(const pe_call *c, pe_real at, pe_real distance, pe_real top,
+                          pe_real whole, pe_real dshare)
 {
     const pe_real unit = pe_opt_real(c, THRESHOLD), threshold = c->w[L_MULTIPLIER][0] * unit;
     const pe_real reach = at > threshold ? at : threshold;
-    const pe_real dwhole = -dshare * PE(psi)(c, distance) / (whole * whole);
+    const pe_real dwhole = -dshare * top / (whole * whole);
     c->g[C][0] += dshare / whole * PE(psi_by_c)(c, distance) + dwhole * PE(psi_by_c)(c, reach);
     if (!(at > threshold))
         c->g[L_MULTIPLIER][0] += dwhole * unit * c->w[C][0] / (1 + c->w[C][0] * threshold);
@@ -145,15 +154,16 @@ static void PE(heads_vjp)(const pe_call *c, const pe_real *dbias, size_t stride,
                           const pe_real *unit, pe_real *dunit)
 {
     const int width = (int)pe_opt_int(c, WIDTH), heads = c->dims->heads;
-    for (int k = 0; k < width; k++)
-        dunit[k] = 0;
-    for (int h = 0; h < heads; h++) {
-        const pe_real d = dbias[(size_t)h * stride];
-        c->g[B2][h] += d;
-        for (int k = 0; k < width; k++) {
-            c->g[W2][k * heads + h] += d * unit[k];
-            dunit[k] += d * c->w[W2][k * heads + h];
+    for (int h = 0; h < heads; h++)
+        c->g[B2][h] += dbias[(size_t)h * stride];
+    for (int k = 0; k < width; k++) {
+        const pe_real *w = c->w[W2] + k * heads;
+        pe_real *g = c->g[W2] + k * heads, sum = 0;
+        for (int h = 0; h < heads; h++) {
+            g[h] += dbias[(size_t)h * stride] * unit[k];
+            sum += dbias[(size_t)h * stride] * w[h];
         }
+        dunit[k] = sum;
     }
 }
 
@@ -167,10 +177,11 @@ static void PE(pair_vjp)(const pe_call *c, const pe_tile *tile, const pe_real *d
         for (size_t j = 0; j < nk; j++) {
             const pe_real key = pe_at(c, PE_AT_POSITION, pe_num(tile->kx[j]));
             const pe_real distance = pe_fabs(at - key);
-            const pe_real share = pe_at(c, PE_AT_PHASE, PE(psi)(c, distance) / whole);
+            const pe_real top = PE(psi)(c, distance);
+            const pe_real share = pe_at(c, PE_AT_PHASE, top / whole);
             PE(hidden)(c, share, unit);
             PE(heads_vjp)(c, dbias + i * nk + j, nq * nk, unit, dunit);
-            PE(share_vjp)(c, at, distance, whole, PE(hidden_vjp)(c, share, unit, dunit));
+            PE(share_vjp)(c, at, distance, top, whole, PE(hidden_vjp)(c, share, unit, dunit));
         }
     }
 }
