@@ -196,6 +196,22 @@ static void PE(finish_logits)(PE(worker) * w, const PE(place) * t)
     }
 }
 
+/* The pair bias of the tile. It depends on coordinates alone: where all batch items have the same,
+ * and the same mask, a worker that comes to the same tile of the next item has it already. */
+static void PE(find_pair)(PE(worker) * w, const PE(place) * t)
+{
+    const PE(pe_attention) *a = w->p->a;
+    const int64_t tile_number = t->i0 * a->nk + t->j0 + 1;
+    const bool alike = !(a->coord_per_batch || a->key_starts || a->key_lengths || a->allowed);
+    if (alike && w->pair_tile == tile_number)
+        return;
+    const pe_call c = PE(pe_parts_call)(w->p, w->scratch);
+    pe_tile tile = PE(tile_for_hooks)(w, t, -1);
+    tile.q = tile.k = NULL;
+    a->instance->variant->PE_OPS->pair(&c, &tile, w->pair);
+    w->pair_tile = tile_number;
+}
+
 /* Final logits of all heads of the group, in w->s; what stands where a pair may not be seen is
  * nobody's business. */
 static void PE(group_logits)(PE(worker) * w, const PE(place) * t)
@@ -204,12 +220,8 @@ static void PE(group_logits)(PE(worker) * w, const PE(place) * t)
     const pe_instance *instance = p->a->instance;
     const pe_ops *ops = instance->variant->PE_OPS;
     const int64_t pairs = (int64_t)t->tq * t->tk;
-    if (ops->pair && !p->no_pair) {
-        const pe_call c = PE(pe_parts_call)(p, w->scratch);
-        pe_tile tile = PE(tile_for_hooks)(w, t, -1);
-        tile.q = tile.k = NULL;
-        ops->pair(&c, &tile, w->pair);
-    }
+    if (ops->pair && !p->no_pair)
+        PE(find_pair)(w, t);
     for (int g = 0; g < w->group; g++)
         PE(fill_logits)(w, t, g, (ops->logits ? w->raw : w->s) + g * pairs);
     if (ops->logits)

@@ -55,6 +55,7 @@ typedef struct PE(worker) {
     PE(panels) keys;
     pe_real *raw, *s;    /* (G, QUERIES, tk) */
     pe_real *pair;       /* (H, QUERIES, tk) */
+    int64_t pair_tile;   /* which tile of every batch item `pair` holds, plus 1 */
     pe_real *shifted[2]; /* (G, QUERIES, W) q + u and q + v, or NULL */
     PE(window) query_rows;
     pe_real *products;            /* rows times keys; or as `span` says */
