@@ -158,25 +158,34 @@ static bool reachable(const pe_instance *instance, double last)
     return (s->min_coord == 0 && s->max_coord == 0) || last <= s->max_coord;
 }
 
-/* The rounded instance is set to the way already. Every start here is judged by double. */
+/* Every start here is judged by double. */
+static pe_status run_starts(const pe_lab *lab, const pair *p, int draw,
+                            pe_attended want[MATTER_STARTS], pe_error *err)
+{
+    pe_status status = PE_OK;
+    for (int s = 0; status == PE_OK && s < MATTER_STARTS; s++)
+        if (reachable(p->exact, matter_end[s]))
+            status = run_layer(lab, p->exact, PE_DOUBLE, MATTER_TEXT, draw,
+                               (int64_t)matter_start[s], &want[s], err);
+    return status;
+}
+
+/* The rounded instance is set to the way already. */
 static pe_status over_starts(const pe_lab *lab, const pair *p, matter_way way, int draw,
-                             matter_found *found, pe_error *err)
+                             const pe_attended want[MATTER_STARTS], matter_found *found,
+                             pe_error *err)
 {
     pe_status status = PE_OK;
     for (int s = 0; status == PE_OK && s < MATTER_STARTS; s++) {
-        pe_attended want = {0};
         change c;
         if (!reachable(p->exact, matter_end[s])) {
             found->by_start[way][s] = (double)NAN;
             continue;
         }
-        const int64_t shift = (int64_t)matter_start[s];
-        status = run_layer(lab, p->exact, PE_DOUBLE, MATTER_TEXT, draw, shift, &want, err);
-        if (status == PE_OK)
-            status = change_by(lab, p->rounded, way, MATTER_TEXT, draw, shift, &want, &c, err);
+        status = change_by(lab, p->rounded, way, MATTER_TEXT, draw, (int64_t)matter_start[s],
+                           &want[s], &c, err);
         if (status == PE_OK)
             found->by_start[way][s] += c.of[MATTER_WEIGHTS] / found->far_draws;
-        pe_attended_release(&want);
     }
     return status;
 }
@@ -226,21 +235,25 @@ static pe_status one_draw(const pe_lab *lab, const pair *p, int draw, double *co
                           matter_found *found, pe_error *err)
 {
     const bool further = draw < found->far_draws;
-    pe_attended want[MATTER_CONTENTS] = {0};
+    pe_attended want[MATTER_CONTENTS] = {0}, far[MATTER_STARTS] = {0};
     pe_status status = PE_OK;
     for (int c = 0; status == PE_OK && c < MATTER_CONTENTS; c++)
         status = run_layer(lab, p->exact, PE_QUADRUPLE, c, draw, 0, &want[c], err);
+    if (status == PE_OK && further)
+        status = run_starts(lab, p, draw, far, err);
     for (int w = 0; status == PE_OK && w < MATTER_WAYS; w++) {
         status = precision_set_formats(p->rounded, ways[w].places, ways[w].format, err);
         if (status == PE_OK)
             status = both_contents(lab, p, (matter_way)w, draw, want, column, found, err);
         if (status == PE_OK && further && w != MATTER_DOUBLE)
-            status = over_starts(lab, p, (matter_way)w, draw, found, err);
+            status = over_starts(lab, p, (matter_way)w, draw, far, found, err);
     }
     if (status == PE_OK && further)
         status = over_places(lab, p, draw, &want[MATTER_TEXT], found, err);
     for (int c = 0; c < MATTER_CONTENTS; c++)
         pe_attended_release(&want[c]);
+    for (int s = 0; s < MATTER_STARTS; s++)
+        pe_attended_release(&far[s]);
     return status;
 }
 

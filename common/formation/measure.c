@@ -195,6 +195,60 @@ pe_status pe_formation_measure(const pe_formed *formed, size_t n, const double *
     return status;
 }
 
+/* ---- several paths against the same exact values ---- */
+
+/* As error_of has it, without the rest. */
+static double absolute_of(double s, double c, const reference *r, size_t i)
+{
+    if (!isfinite(s) || !isfinite(c))
+        return HUGE_VAL;
+    return fmax(pe_error_absolute(s, r->sine[i], 0), pe_error_absolute(c, r->cosine[i], 0));
+}
+
+/* Up to each cut, of one pair. */
+static void follow(const block *b, size_t from, size_t count, size_t cuts, const size_t *cut,
+                   double *largest)
+{
+    for (size_t l = 0, i = 0; l < cuts; l++) {
+        double worst = 0;
+        for (; i < count && from + i < cut[l]; i++)
+            worst = fmax(worst, absolute_of(b->sine[i], b->cosine[i], &b->reference, i));
+        for (size_t later = l; later < cuts; later++)
+            largest[later] = fmax(largest[later], worst);
+    }
+}
+
+static bool is_fit(const pe_formed *formed)
+{
+    return formed->formation.angle.formula != PE_ANGLE_ADDITION &&
+           pe_formation_format(&formed->formation) != PE_FP64;
+}
+
+pe_status pe_formation_largest(size_t paths, const pe_formed *formed, size_t n,
+                               const double *position, size_t cuts, const size_t *cut,
+                               double *largest, pe_error *err)
+{
+    for (size_t p = 0; p < paths; p++)
+        if (!is_fit(&formed[p]))
+            return pe_fail(err, PE_USAGE, "path %zu ends in fp64, or walks", p);
+    block *b = pe_allocate_unset(1, sizeof *b, "errors of paths", err);
+    if (!b)
+        return PE_MEMORY;
+    for (size_t at = 0; at < paths * cuts; at++)
+        largest[at] = 0;
+    for (size_t pair = 0; pair < formed->spectrum.pairs; pair++)
+        for (size_t from = 0; from < n; from += AT_ONCE) {
+            const size_t count = n - from < AT_ONCE ? n - from : AT_ONCE;
+            refer(formed, pair, PE_FP32, count, position + from, &b->reference);
+            for (size_t p = 0; p < paths; p++) {
+                pe_formed_column(&formed[p], pair, count, position + from, b->sine, b->cosine, 1);
+                follow(b, from, count, cuts, cut, largest + p * cuts);
+            }
+        }
+    pe_release(b);
+    return PE_OK;
+}
+
 /* ---- blame ---- */
 
 static pe_status largest_phase(const pe_formation *path, const pe_spectrum *spectrum, size_t n,

@@ -41,6 +41,14 @@ typedef struct pe_formation_found {
 pe_status pe_formation_measure(const pe_formed *formed, size_t n, const double *position,
                                pe_formation_found *found, pe_error *err);
 
+/* The largest absolute error of several paths of one spectrum below rising lengths, for one forming
+ * of the exact values: largest[p * cuts + l] of path p over all pairs and the first cut[l] of the n
+ * positions, cut[0] <= ... <= n. The same numbers as `absolute` of pe_formation_measure. PE_USAGE
+ * for a path that ends in fp64 or walks from position to position; PE_MEMORY */
+pe_status pe_formation_largest(size_t paths, const pe_formed *formed, size_t n,
+                               const double *position, size_t cuts, const size_t *cut,
+                               double *largest, pe_error *err);
+
 /* Rows of the table that are alike in every entry. */
 typedef struct pe_formation_rows {
     size_t distinct;   /* different rows among the n */

@@ -210,6 +210,28 @@ static void stored_positions_collide_where_the_format_ends(void)
     CU_ASSERT(isnan(rows.repeats) && isnan(rows.repeats_of));
 }
 
+static void several_paths_at_once_have_the_errors_of_each(void)
+{
+    enum { PATHS = 3, CUTS = 3, N = 1000 };
+    static const char *const text[PATHS] = {"exp-step", "all-bf16", "store=fp16"};
+    static const size_t cut[CUTS] = {1, 300, N};
+    pe_formed formed[PATHS];
+    double largest[PATHS * CUTS], *p = positions(7, N);
+    for (int i = 0; i < PATHS; i++)
+        formed[i] = make(text[i], width(64));
+    CU_ASSERT_EQUAL(pe_formation_largest(PATHS, formed, N, p, CUTS, cut, largest, NULL), PE_OK);
+    for (int i = 0; i < PATHS; i++)
+        for (int l = 0; l < CUTS; l++)
+            CU_ASSERT_EQUAL(largest[i * CUTS + l],
+                            measure(text[i], width(64), 7, cut[l]).absolute.value);
+    pe_formed_release(&formed[0]);
+    formed[0] = make("frequency=pow:fp64", width(64)); /* ends in fp64 */
+    CU_ASSERT_EQUAL(pe_formation_largest(PATHS, formed, N, p, CUTS, cut, largest, NULL), PE_USAGE);
+    for (int i = 0; i < PATHS; i++)
+        pe_formed_release(&formed[i]);
+    pe_release(p);
+}
+
 static void blame_falls_on_the_step_that_was_spoilt(void)
 {
     static const struct {
@@ -347,6 +369,7 @@ PE_TEST_MAIN("formation: measures",
              PE_TEST(float_tables_have_the_errors_of_the_table_of_paths),
              PE_TEST(storing_exact_values_costs_half_a_step_below_one),
              PE_TEST(stored_positions_collide_where_the_format_ends),
+             PE_TEST(several_paths_at_once_have_the_errors_of_each),
              PE_TEST(blame_falls_on_the_step_that_was_spoilt),
              PE_TEST(the_norm_stays_at_rounding_level_while_the_phase_is_lost),
              PE_TEST(logits_change_under_a_shift_as_published),
