@@ -132,14 +132,16 @@ static void draw_near(board *b, pe_section *section, pe_error *err)
 
 static void draw_far(board *b, pe_section *section, pe_error *err)
 {
+    size_t better = 0;
+    for (size_t i = 0; i < b->count; i++)
+        better += b->row[i]->far.beyond && b->row[i]->far.difference.centre < 0;
     sort_board(b, FAR);
     draw(b, section, FAR,
          pe_figure_titled(PE_BARS_GROUPED, "extrapolation_differences", err,
-                          "On sequences of %lld tokens, trained on %lld, %zu of %zu are beyond the "
-                          "band: %s costs most, %.2g nats",
+                          "On sequences of %lld tokens, trained on %lld, %zu of %zu bugs are "
+                          "beyond the band: %zu better than their twins, %zu worse",
                           (long long)b->course.far, (long long)b->course.length,
-                          count_beyond(b, FAR), b->count, b->name[0],
-                          b->row[0]->far.difference.centre));
+                          count_beyond(b, FAR), b->count, better, count_beyond(b, FAR) - better));
 }
 
 /* Of those that the loss of training does not show. */
@@ -170,50 +172,34 @@ static void draw_loaded(board *b, pe_section *section, pe_error *err)
 
 /* ---- tables ---- */
 
-static void add_paired(pe_sheet *sheet, const pe_paired *p)
+/* Of one view; the verdict stands in the first. */
+static void fill_table(board *b, pe_section *section, view v)
 {
-    pe_sheet_number(sheet, p->twin_mean);
-    pe_sheet_number(sheet, p->bug_mean);
-    pe_sheet_number(sheet, p->difference.centre);
-    pe_sheet_number(sheet, p->difference.low);
-    pe_sheet_number(sheet, p->difference.high);
-    pe_sheet_number(sheet, p->band);
-}
-
-static void fill_table(board *b, pe_section *section)
-{
-    static const pe_sheet_column columns[] = {{"exhibit", NULL, 1, 0},
-                                              {"task", NULL, 1, 0},
-                                              {"loss, twin", "nats", 0, 4},
-                                              {"loss, bug", "nats", 0, 4},
-                                              {"difference", "nats", 0, 2},
-                                              {"low", "nats", 0, 2},
-                                              {"high", "nats", 0, 2},
-                                              {"band of seeds", "nats", 0, 2},
-                                              {"at 4L, twin", "nats", 0, 4},
-                                              {"at 4L, bug", "nats", 0, 4},
-                                              {"difference there", "nats", 0, 2},
-                                              {"low there", "nats", 0, 2},
-                                              {"high there", "nats", 0, 2},
-                                              {"band there", "nats", 0, 2},
-                                              {"loaded", "nats", 0, 4},
-                                              {"difference loaded", "nats", 0, 2},
-                                              {"low loaded", "nats", 0, 2},
-                                              {"high loaded", "nats", 0, 2},
-                                              {"what shows it", NULL, 1, 0}};
-    pe_sheet *sheet = pe_section_table(section, "trained", "Losses of both, and what shows the bug",
-                                       sizeof columns / sizeof columns[0], columns);
-    sort_board(b, NEAR);
+    static const char *const ids[] = {"losses", "losses_far", "losses_loaded"};
+    static const char *const captions[] = {"Held-out loss of L tokens",
+                                           "The same of sequences of 4L tokens",
+                                           "The twin's weights with the bug, L tokens"};
+    const pe_sheet_column columns[] = {
+        {"exhibit", NULL, 1, 0},      {"task", NULL, 1, 0},
+        {"twin", "nats", 0, 4},       {v == LOADED ? "with the bug" : "bug", "nats", 0, 4},
+        {"difference", "nats", 0, 2}, {"low", "nats", 0, 2},
+        {"high", "nats", 0, 2},       {"band of seeds", "nats", 0, 2},
+        {"what shows it", NULL, 1, 0}};
+    const size_t count = sizeof columns / sizeof columns[0] - (v != NEAR);
+    pe_sheet *sheet = pe_section_table(section, ids[v], captions[v], count, columns);
+    sort_board(b, v);
     for (size_t i = 0; i < b->count; i++) {
+        const pe_paired *p = paired_of(b->row[i], v);
         pe_sheet_text(sheet, b->row[i]->exhibit->id);
         pe_sheet_text(sheet, pe_trained_kind_text(b->row[i]->kind));
-        add_paired(sheet, &b->row[i]->near);
-        add_paired(sheet, &b->row[i]->far);
-        pe_sheet_number(sheet, b->row[i]->loaded.bug_mean);
-        pe_sheet_number(sheet, b->row[i]->loaded.difference.centre);
-        pe_sheet_number(sheet, b->row[i]->loaded.difference.low);
-        pe_sheet_number(sheet, b->row[i]->loaded.difference.high);
-        pe_sheet_text(sheet, pe_shown_text(b->row[i]->shown));
+        pe_sheet_number(sheet, p->twin_mean);
+        pe_sheet_number(sheet, p->bug_mean);
+        pe_sheet_number(sheet, p->difference.centre);
+        pe_sheet_number(sheet, p->difference.low);
+        pe_sheet_number(sheet, p->difference.high);
+        pe_sheet_number(sheet, p->band);
+        if (v == NEAR)
+            pe_sheet_text(sheet, pe_shown_text(b->row[i]->shown));
     }
 }
 
@@ -344,7 +330,7 @@ static void say_how(const board *b, pe_section *section)
     pe_say(section,
            "Where it shows more, a second pair learns to name the left neighbour, with every token "
            "seeing every other one: without positions that cannot be done. The figures are about "
-           "text; the table has both.");
+           "text; the tables have both.");
     pe_section_formula(section,
                        "\\delta = \\frac{1}{n} \\sum_{s=1}^{n} (\\ell^{bug}_s - \\ell^{twin}_s) "
                        "\\pm t_{n-1} \\frac{\\sigma}{\\sqrt{n}}",
@@ -370,7 +356,7 @@ static void judge_pairs(const board *b, pe_section *section)
     for (size_t i = 0; i < b->count; i++) {
         const pe_trained_pair *p = b->row[i];
         pe_verdict v = pe_verdict_blank();
-        char quantity[96];
+        char quantity[96], because[64];
         snprintf(quantity, sizeof quantity, "held-out loss, bug - twin, %s",
                  pe_trained_kind_text(p->kind));
         v.id = p->exhibit->id;
@@ -379,7 +365,8 @@ static void judge_pairs(const board *b, pe_section *section)
         v.value = p->near.difference.centre;
         v.ci_low = p->near.difference.low;
         v.ci_high = p->near.difference.high;
-        v.because = pe_shown_text(p->shown);
+        snprintf(because, sizeof because, "what shows it: %s", pe_shown_text(p->shown));
+        v.because = because;
         pe_section_verdict(section, &v);
         if (p->kind == PE_TRAINED_TEXT && has_same_attention(p->exhibit))
             pe_require(section, p->exhibit->id, NULL, "difference that attention cannot have",
@@ -417,13 +404,13 @@ static void state_finding(const board *b, pe_result *result)
         text, sizeof text,
         "Of %zu bugs that a model of text was trained with, its held-out loss shows %zu beyond "
         "the band of %d seeds, only sequences four times as long show %zu, and neither shows "
-        "%zu; of all these, %zu more are shown by right weights in the wrong code.",
+        "%zu. Right weights loaded into the wrong code show %zu more than that loss.",
         b->count, n[PE_SHOWN_BY_LOSS], b->course.seeds, n[PE_SHOWN_FAR], n[PE_SHOWN_BY_NONE],
         count_only_loaded(b));
     pe_result_finding(result, text);
 }
 
-static void show_text(board *text, const board *all, pe_result *result, pe_error *err)
+static void show_losses(board *text, board *all, pe_result *result, pe_error *err)
 {
     pe_section *section = pe_result_section(result, "Would the loss have shown it?");
     say_how(text, section);
@@ -433,11 +420,34 @@ static void show_text(board *text, const board *all, pe_result *result, pe_error
     say_better(text, section);
     say_claims(text, section);
     say_left(all, section);
+    fill_table(all, section, NEAR);
     section = pe_result_section(result, "Trained short, tested long");
     say_far(text, section);
     draw_far(text, section, err);
+    fill_table(all, section, FAR);
     section = pe_result_section(result, "Trained right, loaded wrong");
     draw_loaded(text, section, err);
+    fill_table(all, section, LOADED);
+    section = pe_result_section(result, "All pairs");
+    sort_board(all, NEAR);
+    judge_pairs(all, section);
+}
+
+static void state_course(const pe_course *course, pe_result *result)
+{
+    const struct {
+        const char *name, *meaning;
+        int64_t value;
+    } rows[] = {{"L", "tokens of a trained sequence", course->length},
+                {"4L", "tokens of the longer ones", course->far},
+                {"steps", "of each training", course->steps},
+                {"batch", "sequences of a step", course->batch},
+                {"seeds", "trainings of each model", course->seeds}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char value[32];
+        snprintf(value, sizeof value, "%lld", (long long)rows[i].value);
+        pe_result_parameter(result, rows[i].name, value, rows[i].meaning);
+    }
 }
 
 static void show_choice(size_t n, const pe_trained_pair *pairs, pe_result *result)
@@ -469,13 +479,9 @@ static void show(const pe_course *course, size_t n, const pe_trained_pair *pairs
 {
     board all = board_of(course, n, pairs, PE_TRAINED_TEXT | PE_TRAINED_LEFT);
     board text = board_of(course, n, pairs, PE_TRAINED_TEXT);
+    state_course(course, result);
     if (text.count > 0)
-        show_text(&text, &all, result, err);
-    if (all.count > 0) {
-        pe_section *section = pe_result_section(result, "All numbers");
-        fill_table(&all, section);
-        judge_pairs(&all, section);
-    }
+        show_losses(&text, &all, result, err);
     show_choice(n, pairs, result);
     state_finding(&text, result);
 }
