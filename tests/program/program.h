@@ -28,6 +28,18 @@ static inline void read_text(const char *path, char text[PROGRAM_TEXT])
         fclose(file);
 }
 
+/* A .npy file of float64, version 1, opened at number `at`, behind its header (10 bytes and its
+ * length); the caller closes it. */
+static inline FILE *open_npy_at(const char *path, const char *mode, long at)
+{
+    unsigned char head[10];
+    FILE *file = fopen(path, mode);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT_EQUAL(fread(head, 1, sizeof head, file), sizeof head);
+    CU_ASSERT_EQUAL(fseek(file, 10 + head[8] + 256 * head[9] + 8 * at, SEEK_SET), 0);
+    return file;
+}
+
 /* The folder of this test, entered, and the environment set; on every call after the first: nothing
  * new. */
 static inline void enter_test_folder(void)

@@ -1,43 +1,12 @@
 /* The experiment `cost` as a whole: that times and memory are there, and that a fused form which
  * computes something else is found. How long anything takes is not tested. */
-#include "analysis/start.h"
 #include "cost.h"
-#include "lab/lab.h"
-#include "registry/registry.h"
-#include "report/report.h"
-#include "testing.h"
-
-#include <string.h>
-
-static const pe_lab_size small = {.length = 32,
-                                  .heads = 2,
-                                  .head_dim = 8,
-                                  .draws = 4,
-                                  .seed = 3,
-                                  .text = POSENC_SOURCE_DIR "/LICENSE",
-                                  .quick = true};
-
-static const pe_experiment *find(const char *id)
-{
-    for (size_t i = 0; pe_experiments[i]; i++)
-        if (strcmp(pe_experiments[i]->id, id) == 0)
-            return pe_experiments[i];
-    return NULL;
-}
+#include "experiment.h"
 
 static pe_result *run(const pe_lab_choice *choices, int count)
 {
-    const pe_experiment *experiment = find("cost");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(experiment);
-    pe_lab lab;
-    pe_error err = {0};
-    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &small, choices, count, &err), PE_OK);
-    pe_result *result =
-        pe_result_new(experiment->id, experiment->title, experiment->question, NULL);
-    CU_ASSERT_EQUAL_FATAL(experiment->run(&lab, result, &err), PE_OK);
-    CU_ASSERT_EQUAL(pe_result_check(result, &err), PE_OK);
-    pe_lab_close(&lab);
-    return result;
+    const pe_lab_size size = small_lab();
+    return result_of("cost", &size, choices, count);
 }
 
 static void every_variant_has_a_price_and_both_forms_agree(void)
@@ -82,9 +51,10 @@ static void forms_that_differ_are_found(void)
 static void report_of(double disturbance, pe_buffer *text)
 {
     static cost_run measured;
+    const pe_lab_size size = small_lab();
     pe_lab lab;
     pe_error err = {0};
-    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &small, NULL, 0, &err), PE_OK);
+    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &size, NULL, 0, &err), PE_OK);
     measured.lengths = measured.naive_lengths = 1;
     measured.length[0] = 64;
     for (size_t s = 0; s < COST_SUBJECTS; s++)
@@ -108,12 +78,6 @@ static void a_busy_machine_is_said_and_nothing_is_claimed(void)
     pe_buffer_release(&busy);
 }
 
-int main(int argc, char **argv)
-{
-    static const pe_test tests[] = {PE_TEST(every_variant_has_a_price_and_both_forms_agree),
-                                    PE_TEST(forms_that_differ_are_found),
-                                    PE_TEST(a_busy_machine_is_said_and_nothing_is_claimed)};
-    pe_analysis_start();
-    pe_registry_start();
-    return pe_run_tests("program: cost", tests, sizeof tests / sizeof tests[0], argc, argv);
-}
+PE_EXPERIMENT_TEST_MAIN("program: cost", PE_TEST(every_variant_has_a_price_and_both_forms_agree),
+                        PE_TEST(forms_that_differ_are_found),
+                        PE_TEST(a_busy_machine_is_said_and_nothing_is_claimed))

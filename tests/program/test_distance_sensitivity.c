@@ -1,54 +1,22 @@
 /* The experiment distance_sensitivity on small labs: whoever is in them, every section is there,
  * nothing fails that should not, and a wrong kernel does. */
-#include "testing.h"
-
-#include "analysis/start.h"
-#include "base/memory.h"
-#include "lab/lab.h"
-#include "registry/registry.h"
-#include "report/report.h"
+#include "experiment.h"
 #include "report/result_data.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
-
-static const char *const text_path = POSENC_SOURCE_DIR "/LICENSE";
-
-static const pe_experiment *experiment(void)
-{
-    for (size_t i = 0; pe_experiments[i]; i++)
-        if (strcmp(pe_experiments[i]->id, "distance_sensitivity") == 0)
-            return pe_experiments[i];
-    CU_FAIL_FATAL("the experiment is not listed");
-    return NULL;
-}
 
 /* Run on one variant with settings, or on all (id NULL). The caller releases *result. */
 static pe_status run_on(const char *id, const pe_setting *settings, int count, int64_t length,
                         int head_dim, pe_result **result, pe_error *err)
 {
-    const pe_experiment *e = experiment();
-    const pe_lab_size size = {.length = length,
-                              .heads = 4,
-                              .head_dim = head_dim,
-                              .draws = 3,
-                              .seed = 5,
-                              .text = text_path,
-                              .quick = true};
+    pe_lab_size size = small_lab();
     pe_lab_choice choice = {.settings = settings, .setting_count = count};
-    pe_lab lab = {0};
-    pe_analysis_start();
-    pe_registry_start();
+    size.length = length, size.heads = 4, size.head_dim = head_dim, size.draws = 3, size.seed = 5;
     *result = NULL;
     pe_status status = id ? pe_registry_find(id, &choice.variant, err) : PE_OK;
     if (status == PE_OK)
-        status = pe_lab_open(&lab, &size, id ? &choice : NULL, 1, err);
-    if (status == PE_OK) {
-        *result = pe_result_new(e->id, e->title, e->question, err);
-        status = *result ? e->run(&lab, *result, err) : PE_MEMORY;
-    }
-    pe_lab_close(&lab);
+        status = run_experiment("distance_sensitivity", &size, id ? &choice : NULL, 1, NULL, result,
+                                err);
     return status;
 }
 
@@ -150,7 +118,6 @@ static void a_plainly_different_kernel_is_a_note(void)
 /* Every variant alone, at an odd and tiny size: a report, whatever it can or cannot do. */
 static void every_variant_alone_gives_a_sound_report(void)
 {
-    pe_registry_start();
     for (size_t i = 0; i < pe_registry_count(); i++)
         for (int head_dim = 3; head_dim <= 4; head_dim++) {
             pe_result *r;
@@ -180,37 +147,23 @@ static void two_runs_give_the_same_numbers(void)
     pe_buffer_release(&json[1]);
 }
 
-static pe_status stop_at_once(pe_error *err)
-{
-    return pe_fail(err, PE_INTERRUPTED, "interrupted");
-}
-
 static void a_signal_ends_it_without_a_leak(void)
 {
-    const pe_lab_size size = {.length = 16,
-                              .heads = 2,
-                              .head_dim = 4,
-                              .draws = 2,
-                              .seed = 1,
-                              .text = text_path,
-                              .quick = true};
+    pe_lab_size size = small_lab();
     pe_error err = {0};
-    pe_lab lab;
-    pe_registry_start();
+    pe_result *r;
     const long before = pe_live_blocks();
-    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &size, NULL, 0, &err), PE_OK);
-    lab.check = stop_at_once;
-    pe_result *r = pe_result_new("distance_sensitivity", "t", "q", &err);
-    CU_ASSERT_EQUAL(experiment()->run(&lab, r, &err), PE_INTERRUPTED);
+    size.length = 16;
+    CU_ASSERT_EQUAL(
+        run_experiment("distance_sensitivity", &size, NULL, 0, interrupted_at_once, &r, &err),
+        PE_INTERRUPTED);
     pe_result_release(r);
-    pe_lab_close(&lab);
     CU_ASSERT_EQUAL(pe_live_blocks(), before);
 }
 
 /* Far too many allocations for all of them: the first ones, then ever wider steps. */
 static void a_failed_allocation_anywhere_is_reported_and_nothing_leaks(void)
 {
-    pe_registry_start();
     const long before = pe_live_blocks();
     pe_status status = PE_MEMORY;
     for (long allowed = 0; status != PE_OK; allowed += 1 + allowed / 12) {
@@ -227,11 +180,13 @@ static void a_failed_allocation_anywhere_is_reported_and_nothing_leaks(void)
     }
 }
 
-PE_TEST_MAIN("program: distance sensitivity", PE_TEST(all_variants_pass_at_the_size_of_the_tables),
-             PE_TEST(another_base_and_rule_are_judged_by_their_own_closed_form),
-             PE_TEST(a_position_map_that_looks_at_the_whole_sequence_keeps_the_kernel),
-             PE_TEST(a_kernel_that_is_almost_the_declared_one_fails),
-             PE_TEST(a_plainly_different_kernel_is_a_note),
-             PE_TEST(every_variant_alone_gives_a_sound_report),
-             PE_TEST(two_runs_give_the_same_numbers), PE_TEST(a_signal_ends_it_without_a_leak),
-             PE_TEST(a_failed_allocation_anywhere_is_reported_and_nothing_leaks))
+PE_EXPERIMENT_TEST_MAIN("program: distance sensitivity",
+                        PE_TEST(all_variants_pass_at_the_size_of_the_tables),
+                        PE_TEST(another_base_and_rule_are_judged_by_their_own_closed_form),
+                        PE_TEST(a_position_map_that_looks_at_the_whole_sequence_keeps_the_kernel),
+                        PE_TEST(a_kernel_that_is_almost_the_declared_one_fails),
+                        PE_TEST(a_plainly_different_kernel_is_a_note),
+                        PE_TEST(every_variant_alone_gives_a_sound_report),
+                        PE_TEST(two_runs_give_the_same_numbers),
+                        PE_TEST(a_signal_ends_it_without_a_leak),
+                        PE_TEST(a_failed_allocation_anywhere_is_reported_and_nothing_leaks))

@@ -11,12 +11,5 @@ static void linear_biases_have_exact_horizons_and_memory_gives_the_same_logits(v
     pe_buffer_release(&json);
 }
 
-int main(int argc, char **argv)
-{
-    static const pe_test tests[] = {
-        PE_TEST(linear_biases_have_exact_horizons_and_memory_gives_the_same_logits)};
-    pe_analysis_start();
-    pe_registry_start();
-    return pe_run_tests("program: effective context", tests, sizeof tests / sizeof tests[0], argc,
-                        argv);
-}
+PE_EXPERIMENT_TEST_MAIN("program: effective context",
+                        PE_TEST(linear_biases_have_exact_horizons_and_memory_gives_the_same_logits))

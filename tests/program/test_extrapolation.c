@@ -1,56 +1,14 @@
 /* The experiment `extrapolation` on small models and few steps. */
-#include "analysis/start.h"
-#include "lab/lab.h"
-#include "registry/registry.h"
-#include "report/report.h"
-#include "testing.h"
+#include "experiment.h"
 
 #include <jansson.h>
-#include <stdio.h>
-#include <string.h>
-
-static const pe_lab_size small = {.length = 32,
-                                  .heads = 2,
-                                  .head_dim = 8,
-                                  .draws = 4,
-                                  .seed = 3,
-                                  .text = POSENC_SOURCE_DIR "/LICENSE",
-                                  .quick = true};
-
-static const pe_experiment *find(const char *id)
-{
-    for (size_t i = 0; pe_experiments[i]; i++)
-        if (strcmp(pe_experiments[i]->id, id) == 0)
-            return pe_experiments[i];
-    return NULL;
-}
-
-static const pe_variant *find_variant(const char *id)
-{
-    for (size_t i = 0; i < pe_registry_count(); i++)
-        if (strcmp(pe_registry_at(i)->id, id) == 0)
-            return pe_registry_at(i);
-    return NULL;
-}
 
 static pe_result *run(const char *const *ids, int count)
 {
-    const pe_experiment *experiment = find("extrapolation");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(experiment);
+    const pe_lab_size size = small_lab();
     pe_lab_choice choices[8];
-    for (int i = 0; i < count; i++) {
-        choices[i] = (pe_lab_choice){.variant = find_variant(ids[i])};
-        CU_ASSERT_PTR_NOT_NULL_FATAL(choices[i].variant);
-    }
-    pe_lab lab;
-    pe_error err = {0};
-    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &small, choices, count, &err), PE_OK);
-    pe_result *result =
-        pe_result_new(experiment->id, experiment->title, experiment->question, NULL);
-    CU_ASSERT_EQUAL_FATAL(experiment->run(&lab, result, &err), PE_OK);
-    CU_ASSERT_EQUAL(pe_result_check(result, &err), PE_OK);
-    pe_lab_close(&lab);
-    return result;
+    choices_of(ids, count, choices);
+    return result_of("extrapolation", &size, choices, count);
 }
 
 static bool is_named(const json_t *verdict, const char *key, const char *text)
@@ -83,7 +41,7 @@ static double value_of(const pe_result *result, const char *id, const char *vari
 
 static const char *title(const char *id)
 {
-    return find_variant(id)->title;
+    return variant_of(id)->title;
 }
 
 static void rows_by_offset_go_on_and_tables_and_codes_do_not(void)
@@ -113,12 +71,6 @@ static void a_position_map_stands_before_a_code(void)
     pe_result_release(result);
 }
 
-int main(int argc, char **argv)
-{
-    static const pe_test tests[] = {PE_TEST(rows_by_offset_go_on_and_tables_and_codes_do_not),
-                                    PE_TEST(a_position_map_stands_before_a_code)};
-    pe_analysis_start();
-    pe_registry_start();
-    return pe_run_tests("program: extrapolation", tests, sizeof tests / sizeof tests[0], argc,
-                        argv);
-}
+PE_EXPERIMENT_TEST_MAIN("program: extrapolation",
+                        PE_TEST(rows_by_offset_go_on_and_tables_and_codes_do_not),
+                        PE_TEST(a_position_map_stands_before_a_code))

@@ -119,23 +119,17 @@ static void every_gradient_file_is_compared(void)
 
 /* ---- planted errors ---- */
 
-/* Add `change` to element `at` of a float64 file of a copy of a case: the numbers begin where the
- * header (10 bytes and its length) ends. */
+/* Add `change` to element `at` of a float64 file of a copy of a case. */
 static void plant(const char *name, const char *file, long at, double change)
 {
     char path[256];
-    unsigned char head[10];
     double x = 0;
     run("rm -rf planted && cp -r \"$G/%s\" planted && chmod -R u+w planted", name);
     snprintf(path, sizeof path, "planted/%s.npy", file);
-    FILE *f = fopen(path, "r+b");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    CU_ASSERT_EQUAL(fread(head, 1, sizeof head, f), sizeof head);
-    const long data = 10 + head[8] + 256 * head[9] + 8 * at;
-    CU_ASSERT_EQUAL(fseek(f, data, SEEK_SET), 0);
+    FILE *f = open_npy_at(path, "r+b", at);
     CU_ASSERT_EQUAL(fread(&x, sizeof x, 1, f), 1);
     x += change;
-    CU_ASSERT_EQUAL(fseek(f, data, SEEK_SET), 0);
+    CU_ASSERT_EQUAL(fseek(f, -8, SEEK_CUR), 0);
     CU_ASSERT_EQUAL(fwrite(&x, sizeof x, 1, f), 1);
     fclose(f);
 }

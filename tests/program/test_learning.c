@@ -79,13 +79,7 @@ static void who_cannot_do_a_task_says_why(void)
     pe_lab_close(&lab);
 }
 
-int main(int argc, char **argv)
-{
-    static const pe_test tests[] = {
-        PE_TEST(a_kept_training_goes_on_and_gives_the_same_bytes),
-        PE_TEST(who_cannot_do_a_task_says_why),
-        PE_TEST(learning_raises_the_share_of_distance_and_leaves_unused_rows)};
-    pe_analysis_start();
-    pe_registry_start();
-    return pe_run_tests("program: learning", tests, sizeof tests / sizeof tests[0], argc, argv);
-}
+PE_EXPERIMENT_TEST_MAIN("program: learning",
+                        PE_TEST(a_kept_training_goes_on_and_gives_the_same_bytes),
+                        PE_TEST(who_cannot_do_a_task_says_why),
+                        PE_TEST(learning_raises_the_share_of_distance_and_leaves_unused_rows))

@@ -11,11 +11,5 @@ static void no_model_without_positions_beats_the_floor_and_others_do(void)
     pe_buffer_release(&json);
 }
 
-int main(int argc, char **argv)
-{
-    static const pe_test tests[] = {
-        PE_TEST(no_model_without_positions_beats_the_floor_and_others_do)};
-    pe_analysis_start();
-    pe_registry_start();
-    return pe_run_tests("program: probes", tests, sizeof tests / sizeof tests[0], argc, argv);
-}
+PE_EXPERIMENT_TEST_MAIN("program: probes",
+                        PE_TEST(no_model_without_positions_beats_the_floor_and_others_do))

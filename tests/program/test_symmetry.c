@@ -1,41 +1,18 @@
 /* The experiment `symmetry` as a whole: the measures themselves are tested in tests/analysis. */
-#include "analysis/start.h"
-#include "base/memory.h"
-#include "lab/lab.h"
-#include "registry/registry.h"
-#include "report/report.h"
-#include "testing.h"
+#include "experiment.h"
 
-#include <string.h>
-
-static pe_lab_size size = {.length = 32,
-                           .heads = 2,
-                           .head_dim = 8,
-                           .draws = 4,
-                           .seed = 3,
-                           .text = POSENC_SOURCE_DIR "/LICENSE",
-                           .quick = true};
-
-static const pe_experiment *find(const char *id)
+static pe_status run_at(int64_t length, const pe_lab_choice *choices, int count,
+                        pe_status (*check)(pe_error *), pe_result **result, pe_error *err)
 {
-    for (size_t i = 0; pe_experiments[i]; i++)
-        if (strcmp(pe_experiments[i]->id, id) == 0)
-            return pe_experiments[i];
-    return NULL;
+    pe_lab_size size = small_lab();
+    size.length = length;
+    return run_experiment("symmetry", &size, choices, count, check, result, err);
 }
 
 static pe_status run(const pe_lab_choice *choices, int count, pe_status (*check)(pe_error *),
                      pe_result **result, pe_error *err)
 {
-    const pe_experiment *experiment = find("symmetry");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(experiment);
-    pe_lab lab;
-    CU_ASSERT_EQUAL_FATAL(pe_lab_open(&lab, &size, choices, count, err), PE_OK);
-    lab.check = check;
-    *result = pe_result_new(experiment->id, experiment->title, experiment->question, err);
-    pe_status status = experiment->run(&lab, *result, err);
-    pe_lab_close(&lab);
-    return status;
+    return run_at(32, choices, count, check, result, err);
 }
 
 static void every_variant_passes_at_a_small_size(void)
@@ -59,10 +36,7 @@ static void windows_of_one_repeated_byte_are_left_out(void)
     pe_result *result;
     pe_error err = {0};
     pe_buffer text = {0};
-    const pe_lab_size usual = size;
-    size.length = 8;
-    CU_ASSERT_EQUAL(run(NULL, 0, NULL, &result, &err), PE_OK);
-    size = usual;
+    CU_ASSERT_EQUAL_FATAL(run_at(8, NULL, 0, NULL, &result, &err), PE_OK);
     CU_ASSERT_EQUAL(pe_result_check(result, &err), PE_OK);
     CU_ASSERT_EQUAL(pe_result_count(result, PE_VERDICT_FAIL), 0);
     CU_ASSERT_EQUAL(pe_report_text(result, &text, &err), PE_OK);
@@ -75,8 +49,7 @@ static void the_control_alone_is_a_sound_report(void)
 {
     pe_result *result;
     pe_error err = {0};
-    pe_lab_choice control = {0};
-    CU_ASSERT_EQUAL_FATAL(pe_registry_find("none", &control.variant, &err), PE_OK);
+    const pe_lab_choice control = {.variant = variant_of("none")};
     CU_ASSERT_EQUAL_FATAL(run(&control, 1, NULL, &result, &err), PE_OK);
     CU_ASSERT_EQUAL(pe_result_check(result, &err), PE_OK);
     pe_result_release(result);
@@ -137,30 +110,19 @@ static void a_false_claim_is_reported_and_not_believed(void)
     pe_result_release(result);
 }
 
-static pe_status interrupted(pe_error *err)
-{
-    return pe_fail(err, PE_INTERRUPTED, "interrupted");
-}
-
 static void an_interrupted_run_ends_and_leaks_nothing(void)
 {
     const long before = pe_live_blocks();
     pe_result *result;
     pe_error err = {0};
-    CU_ASSERT_EQUAL(run(NULL, 0, interrupted, &result, &err), PE_INTERRUPTED);
+    CU_ASSERT_EQUAL(run(NULL, 0, interrupted_at_once, &result, &err), PE_INTERRUPTED);
     pe_result_release(result);
     CU_ASSERT_EQUAL(pe_live_blocks(), before);
 }
 
-int main(int argc, char **argv)
-{
-    static const pe_test tests[] = {PE_TEST(every_variant_passes_at_a_small_size),
-                                    PE_TEST(windows_of_one_repeated_byte_are_left_out),
-                                    PE_TEST(the_control_alone_is_a_sound_report),
-                                    PE_TEST(the_same_seed_gives_the_same_bytes),
-                                    PE_TEST(a_false_claim_is_reported_and_not_believed),
-                                    PE_TEST(an_interrupted_run_ends_and_leaks_nothing)};
-    pe_analysis_start();
-    pe_registry_start();
-    return pe_run_tests("program: symmetry", tests, sizeof tests / sizeof tests[0], argc, argv);
-}
+PE_EXPERIMENT_TEST_MAIN("program: symmetry", PE_TEST(every_variant_passes_at_a_small_size),
+                        PE_TEST(windows_of_one_repeated_byte_are_left_out),
+                        PE_TEST(the_control_alone_is_a_sound_report),
+                        PE_TEST(the_same_seed_gives_the_same_bytes),
+                        PE_TEST(a_false_claim_is_reported_and_not_believed),
+                        PE_TEST(an_interrupted_run_ends_and_leaks_nothing))
