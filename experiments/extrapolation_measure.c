@@ -146,7 +146,7 @@ static pe_status test_questions(pe_trained *trained, const place *p, int l, pe_e
     pe_status status = pe_task_create(&config, &task, err);
     if (status != PE_OK)
         return status;
-    status = pe_score_task(trained->model, task, 0, TEST_BATCH, 1, 1, &score, err);
+    status = pe_score_task(trained->model, task, 0, TEST_BATCH, 1, 1, NULL, &score, err);
     p->curve->at[l] = score.accuracy;
     pe_task_release(task);
     return status;

@@ -95,7 +95,7 @@ static pe_status score_model(pe_trained *trained, uint64_t seed, trained_score *
     for (int i = 0; i < SCORES; i++) {
         pe_score score;
         pe_status status = pe_score_task(trained->model, trained->task, 0, SCORE_BATCH, 1,
-                                         seed * 1000 + (uint64_t)i, &score, err);
+                                         seed * 1000 + (uint64_t)i, NULL, &score, err);
         if (status != PE_OK)
             return status;
         accuracy[i] = score.accuracy;

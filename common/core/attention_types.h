@@ -30,6 +30,9 @@ typedef struct PE_H(pe_attention) {
     PE_H_REAL *out;
     PE_H_REAL *row_log_sum; /* (B,H,nq) log of the sum of exp(logit), for the gradient; 0 where
                              * weights are not divided by it, or no key may be seen */
+    pe_status (*check)(
+        pe_error *err);             /* tiled: asked between blocks of queries, for signals;
+                                     * another status than PE_OK ends the call with it. Or NULL */
     PE_H_REAL *mapped_q, *mapped_k; /* (B,H,nq,W), (B,kv_heads,nk,W) */
     PE_H_REAL *states;              /* (B,nk,state) */
     PE_H_REAL *term[PE_TERM_COUNT]; /* (B,H,nq,nk) each, reference only */

@@ -409,13 +409,30 @@ static int PE(run_length)(int64_t items, int64_t blocks)
     return (int)(fair < 1 ? 1 : fair < blocks ? fair : blocks);
 }
 
+/* Has somebody asked to stop? The first worker who hears it tells all. */
+static bool PE(is_stopped)(const PE(pe_attention) * a, pe_status *stop, pe_error *err)
+{
+    pe_status now;
+    pe_error own = {0};
+#pragma omp atomic read
+    now = *stop;
+    if (now != PE_OK || !a->check)
+        return now != PE_OK;
+    now = a->check(&own);
+    if (now != PE_OK) {
+#pragma omp critical
+        *stop = pe_fail(err, now, "%s", own.text);
+    }
+    return now != PE_OK;
+}
+
 static pe_status PE(run_items)(const PE(worker) * kind, pe_error *err)
 {
     const PE(pe_attention) *a = kind->p->a;
     const int64_t blocks = (a->nq + QUERIES - 1) / QUERIES, groups = kind->p->H / kind->group;
     const int64_t items = a->batch * groups * blocks;
     const int run = PE(run_length)(items, blocks);
-    pe_status status = PE_OK;
+    pe_status status = PE_OK, stop = PE_OK;
 #pragma omp parallel
     {
         PE(worker) w = *kind;
@@ -428,6 +445,8 @@ static pe_status PE(run_items)(const PE(worker) * kind, pe_error *err)
         if (status == PE_OK) {
 #pragma omp for schedule(dynamic, run)
             for (int64_t item = 0; item < items; item++) {
+                if (PE(is_stopped)(a, &stop, err))
+                    continue;
                 const int64_t block = blocks - 1 - item % blocks, rest = item / blocks;
                 PE(run_item)
                 (&w, rest / groups, (int)(rest % groups) * kind->group, block * QUERIES);
@@ -435,7 +454,7 @@ static pe_status PE(run_items)(const PE(worker) * kind, pe_error *err)
         }
         PE(worker_end)(&w);
     }
-    return status;
+    return status == PE_OK ? stop : status;
 }
 
 static pe_status PE(attend)(const PE(pe_parts) * p, pe_error *err)

@@ -282,7 +282,8 @@ static int PE(heads_together)(const PE(worker) * kind)
     return kind->group > 1 ? p->H : p->H / p->kv_heads;
 }
 
-static void PE(pull_chunk)(PE(pullback) * x, int64_t units, int count, int chunk)
+static void PE(pull_chunk)(PE(pullback) * x, int64_t units, int count, int chunk, pe_status *stop,
+                           pe_error *err)
 {
     const PE(pe_parts) *p = x->w.p;
     const int64_t batch = p->a->batch;
@@ -292,8 +293,11 @@ static void PE(pull_chunk)(PE(pullback) * x, int64_t units, int count, int chunk
     for (int64_t unit = range.from; unit < range.to; unit++) {
         x->copy = (int)(unit / batch);
         for (int h = 0; h < heads; h += x->w.group)
-            for (int64_t i0 = 0; i0 < p->a->nq; i0 += QUERIES)
+            for (int64_t i0 = 0; i0 < p->a->nq; i0 += QUERIES) {
+                if (PE(is_stopped)(p->a, stop, err))
+                    return;
                 PE(pull_block)(x, unit % batch, x->copy * heads + h, i0);
+            }
     }
 }
 
@@ -408,7 +412,7 @@ static pe_status PE(give_all_rows)(PE(pe_backward) * back, const PE(worker) * ki
 
 static pe_status PE(pull_all)(const PE(pullback) * kind, const PE(gathered) * all, pe_error *err)
 {
-    pe_status status = PE_OK;
+    pe_status status = PE_OK, stop = PE_OK;
 #pragma omp parallel
     {
         PE(pullback) x = *kind;
@@ -422,12 +426,12 @@ static pe_status PE(pull_all)(const PE(pullback) * kind, const PE(gathered) * al
 #pragma omp for schedule(dynamic, 1)
             for (int chunk = 0; chunk < all->count; chunk++) {
                 x.part = &all->part[chunk];
-                PE(pull_chunk)(&x, all->units, all->count, chunk);
+                PE(pull_chunk)(&x, all->units, all->count, chunk, &stop, err);
             }
         }
         PE(pullback_end)(&x);
     }
-    return status;
+    return status == PE_OK ? stop : status;
 }
 
 static bool PE(array_is_finite)(const pe_real *array, size_t count)

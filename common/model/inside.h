@@ -55,7 +55,7 @@ typedef struct pe_pass {
     const int64_t *lengths;
     bool training;
     uint64_t seed, step;
-    pe_status (*check)(pe_error *err); /* asked between chunks, or NULL */
+    pe_status (*check)(pe_error *err); /* asked between and within chunks, or NULL */
     const double *dlogits, *dhidden;   /* instead of targets */
     double *dinput;
     double loss; /* out: sum over asked targets divided by their number */

@@ -26,6 +26,7 @@ typedef struct M(tape) {
     bool per_sequence;     /* coordinates differ from sequence to sequence */
     bool training;
     uint64_t seed, step;
+    pe_status (*check)(pe_error *err); /* asked within layers, or NULL */
     int total; /* sequences of the whole batch, for the numbers of the streams */
     pe_past *past;
     double *weights;                          /* of pe_evaluation, or NULL */
@@ -406,6 +407,7 @@ static M(pe_attention) M(attention_call)(const M(tape) * t, int l, int from, int
                                                           : NULL,
         .out = y->out + from * t->n * I,
         .row_log_sum = y->log_sum + from * t->n * (int64_t)m->config.heads,
+        .check = t->check,
     };
 }
 
@@ -593,6 +595,12 @@ static void M(mlp_part_gradient)(const M(tape) * t, int l)
 /* ---- the whole ----------------------------------------------------------------------------------
  */
 
+/* Work between two questions is a part of a layer, or within attention a block of queries. */
+static pe_status M(ask)(const M(tape) * t, pe_error *err)
+{
+    return t->check ? t->check(err) : PE_OK;
+}
+
 static pe_status M(forward)(M(tape) * t, double *hidden, pe_error *err)
 {
     const pe_model *m = t->model;
@@ -608,6 +616,8 @@ static pe_status M(forward)(M(tape) * t, double *hidden, pe_error *err)
         if (l == L)
             break;
         status = M(attention_part)(t, l, err);
+        if (status == PE_OK)
+            status = M(ask)(t, err);
         if (status == PE_OK)
             M(mlp_part)(t, l);
     }
@@ -635,7 +645,9 @@ static pe_status M(backward)(M(tape) * t, bool from_logits, pe_error *err)
     pe_status status = PE_OK;
     for (int l = L - 1; status == PE_OK && l >= 0; l--) {
         M(mlp_part_gradient)(t, l);
-        status = M(attention_part_gradient)(t, l, err);
+        status = M(ask)(t, err);
+        if (status == PE_OK)
+            status = M(attention_part_gradient)(t, l, err);
     }
     return status == PE_OK ? M(embed_gradient)(t, err) : status;
 }
@@ -659,9 +671,10 @@ static double M(losses)(const M(tape) * t, const int32_t *targets, double scale)
  * ----------------------------------------------------------------
  */
 
-static int M(chunk_of)(int64_t n)
+static int M(chunk_of)(int64_t n, int batch)
 {
-    return n >= ROWS_OF_CHUNK ? 1 : (int)(ROWS_OF_CHUNK / n);
+    const int chunk = n >= ROWS_OF_CHUNK ? 1 : (int)(ROWS_OF_CHUNK / n);
+    return chunk < batch ? chunk : batch;
 }
 
 static M(tape) * M(start_tape)(const pe_pass *p, int chunk, pe_error *err)
@@ -676,6 +689,7 @@ static M(tape) * M(start_tape)(const pe_pass *p, int chunk, pe_error *err)
                        .training = p->training,
                        .seed = p->seed,
                        .step = p->step,
+                       .check = p->check,
                        .total = p->batch};
     return t;
 }
@@ -788,7 +802,7 @@ static double M(sum_lanes)(pe_pass_room *room, size_t lanes, size_t size)
 
 pe_status M(pe_pass_gradient)(pe_pass *p, pe_pass_room *room, pe_error *err)
 {
-    const int chunk = M(chunk_of)(p->n), chunks = (p->batch + chunk - 1) / chunk;
+    const int chunk = M(chunk_of)(p->n, p->batch), chunks = (p->batch + chunk - 1) / chunk;
     const size_t lanes = chunks < LANES_MOST ? (size_t)chunks : LANES_MOST;
     const int64_t asked = M(count_asked)(p);
     const double scale = asked ? 1 / (double)asked : 0;
@@ -804,9 +818,12 @@ pe_status M(pe_pass_gradient)(pe_pass *p, pe_pass_room *room, pe_error *err)
         pe_error own = {0};
         pe_status mine = PE_OK;
         M(tape) *t = M(start_tape)(p, chunk, &own);
-        mine = t ? M(grow_arena)(room, self, M(place_tape)(t, NULL, true), &own) : PE_MEMORY;
+        const size_t bytes = t ? M(place_tape)(t, NULL, true) : 0;
+        mine = t ? PE_OK : PE_MEMORY;
 #pragma omp for schedule(dynamic, 1)
         for (size_t lane = 0; lane < lanes; lane++) {
+            if (mine == PE_OK) /* who gets no lane needs no room */
+                mine = M(grow_arena)(room, self, bytes, &own);
             if (mine == PE_OK) {
                 memset(room->lane[lane], 0, p->model->size * sizeof(REAL));
                 t->g = room->lane[lane];
@@ -876,8 +893,8 @@ static pe_status M(evaluate_chunk)(M(tape) * t, pe_evaluation *job, int64_t star
 
 pe_status M(pe_pass_evaluate)(pe_model *model, pe_evaluation *job, pe_error *err)
 {
-    const pe_pass p = {.model = model, .batch = job->batch, .n = job->n};
-    const int chunk = M(chunk_of)(job->n), chunks = (job->batch + chunk - 1) / chunk;
+    const pe_pass p = {.model = model, .batch = job->batch, .n = job->n, .check = job->check};
+    const int chunk = M(chunk_of)(job->n, job->batch), chunks = (job->batch + chunk - 1) / chunk;
     const int64_t held = job->past ? job->past->held : 0;
     const int64_t start = job->past ? job->past->start : job->start;
     pe_status status = PE_OK;
@@ -900,6 +917,8 @@ pe_status M(pe_pass_evaluate)(pe_model *model, pe_evaluation *job, pe_error *err
         }
 #pragma omp for schedule(dynamic, 1)
         for (int c = 0; c < chunks; c++) {
+            if (mine == PE_OK)
+                mine = M(ask)(t, &own);
             if (mine != PE_OK)
                 continue;
             M(turn_to)(t, job->tokens, job->lengths, c * chunk, chunk, arena, false);

@@ -18,8 +18,8 @@ static void count_exact(const pe_batch *batch, const int32_t *best, pe_score *sc
 }
 
 static pe_status score_batch(pe_model *model, pe_task *task, int64_t m, uint64_t seed,
-                             uint64_t number, pe_batch *batch, int32_t *best, pe_score *score,
-                             pe_error *err)
+                             uint64_t number, pe_status (*check)(pe_error *err), pe_batch *batch,
+                             int32_t *best, pe_score *score, pe_error *err)
 {
     pe_status status = pe_task_draw(task, PE_HELD_OUT, seed, number, m, batch, err);
     pe_evaluation job = {.batch = batch->batch,
@@ -27,7 +27,8 @@ static pe_status score_batch(pe_model *model, pe_task *task, int64_t m, uint64_t
                          .tokens = batch->tokens,
                          .targets = batch->targets,
                          .lengths = batch->lengths,
-                         .best = best};
+                         .best = best,
+                         .check = check};
     if (status == PE_OK)
         status = pe_model_evaluate(model, &job, err);
     if (status != PE_OK)
@@ -40,7 +41,8 @@ static pe_status score_batch(pe_model *model, pe_task *task, int64_t m, uint64_t
 }
 
 pe_status pe_score_task(pe_model *model, pe_task *task, int64_t m, int batch, int batches,
-                        uint64_t seed, pe_score *score, pe_error *err)
+                        uint64_t seed, pe_status (*check)(pe_error *err), pe_score *score,
+                        pe_error *err)
 {
     pe_batch drawn = {0};
     *score = (pe_score){0};
@@ -50,7 +52,7 @@ pe_status pe_score_task(pe_model *model, pe_task *task, int64_t m, int batch, in
     int32_t *best = pe_allocate((size_t)batch * (size_t)drawn.n, sizeof *best, "best classes", err);
     status = best ? PE_OK : PE_MEMORY;
     for (int i = 0; status == PE_OK && i < batches; i++)
-        status = score_batch(model, task, m, seed, (uint64_t)i, &drawn, best, score, err);
+        status = score_batch(model, task, m, seed, (uint64_t)i, check, &drawn, best, score, err);
     const double tokens = score->tokens ? (double)score->tokens : 1;
     score->loss /= tokens;
     score->accuracy /= tokens;

@@ -51,10 +51,32 @@ static void fill_defaults(pe_training_config *c)
 /* Sequences of training must fit the encoding: one evaluation of a batch finds out. */
 static pe_status try_length(pe_training *t, pe_error *err)
 {
-    pe_evaluation job = {
-        .batch = 1, .n = t->batch.n, .tokens = t->batch.tokens, .targets = t->batch.targets};
+    pe_evaluation job = {.batch = 1,
+                         .n = t->batch.n,
+                         .tokens = t->batch.tokens,
+                         .targets = t->batch.targets,
+                         .check = t->config.check};
     pe_status status = pe_task_draw(t->config.task, PE_TRAIN, t->config.seed, 0, 0, &t->batch, err);
     return status == PE_OK ? pe_model_evaluate(t->config.model, &job, err) : status;
+}
+
+/* Trained blocks in pieces that are shared out among threads. */
+static pe_status cut_blocks(pe_training *t, pe_error *err)
+{
+    const pe_model *m = t->config.model;
+    const size_t most = m->size / PIECE_OF_BLOCK + m->block_count;
+    t->pieces = pe_allocate(most, sizeof *t->pieces, "list of parameters", err);
+    if (!t->pieces)
+        return PE_MEMORY;
+    for (size_t i = 0; i < m->block_count; i++) {
+        const pe_model_block *b = &m->blocks[i];
+        for (size_t at = 0; !b->frozen && at < b->count; at += PIECE_OF_BLOCK)
+            t->pieces[t->piece_count++] = (pe_training_piece){
+                .block = b,
+                .from = b->from + at,
+                .count = b->count - at < PIECE_OF_BLOCK ? b->count - at : PIECE_OF_BLOCK};
+    }
+    return PE_OK;
 }
 
 static pe_status allocate(pe_training *t, pe_error *err)
@@ -64,12 +86,14 @@ static pe_status allocate(pe_training *t, pe_error *err)
     t->m = pe_allocate(size, sizeof *t->m, "moments", err);
     t->v = pe_allocate(size, sizeof *t->v, "moments", err);
     t->rows = pe_allocate((size_t)c->steps, sizeof *t->rows, "record", err);
-    if (!t->m || !t->v || !t->rows)
+    if (!t->m || !t->v || !t->rows || cut_blocks(t, err) != PE_OK)
         return PE_MEMORY;
     if (c->folder && !(t->folder = pe_copy_text(c->folder, "folder", err)))
         return PE_MEMORY;
     if (t->folder && pe_output_folder(t->folder, err) != PE_OK)
         return PE_WRITE;
+    if (t->folder && pe_output_remove_leftovers(t->folder, NULL, err) != PE_OK)
+        return PE_WRITE; /* of a run that was killed while it wrote */
     pe_status status = pe_batch_create(c->task, c->batch, 0, &t->batch, err);
     if (status == PE_OK && c->held_out_every >= 0)
         status = pe_batch_create(c->task, c->batch, 0, &t->held_out, err);
@@ -108,6 +132,7 @@ void pe_training_release(pe_training *training)
     pe_release(training->m);
     pe_release(training->v);
     pe_release(training->rows);
+    pe_release(training->pieces);
     pe_release(training->folder);
     pe_release(training);
 }
@@ -115,31 +140,25 @@ void pe_training_release(pe_training *training)
 /* ---- one step
  * ------------------------------------------------------------------------------------ */
 
-static void keep_bounds(const pe_model_block *b, float *w)
+static void keep_bounds(const pe_model_block *b, float *w, size_t count)
 {
     if (b->low == 0 && b->high == 0)
         return;
     const float low = (float)b->low, high = (float)b->high;
-    for (size_t i = 0; i < b->count; i++)
+    for (size_t i = 0; i < count; i++)
         w[i] = w[i] < low ? low : w[i] > high ? high : w[i];
 }
 
-static void update_block(pe_training *t, const pe_model_block *b, const pe_adam_f32 *adam)
+static void update_piece(pe_training *t, const pe_training_piece *piece, const pe_adam_f32 *adam)
 {
+    const pe_model_block *b = piece->block;
     pe_adam_f32 own = *adam;
-    float *w = (float *)t->config.model->w + b->from;
-    const float *g = (const float *)t->room.lane[0] + b->from;
-    if (b->frozen)
-        return;
+    float *w = (float *)t->config.model->w + piece->from;
     if (!b->decays)
         own.shrink = 0;
-#pragma omp parallel for schedule(static)
-    for (size_t from = 0; from < b->count; from += PIECE_OF_BLOCK) {
-        const size_t count = b->count - from < PIECE_OF_BLOCK ? b->count - from : PIECE_OF_BLOCK;
-        pe_elementwise_now_f32()->adam(count, &own, g + from, w + from, t->m + b->from + from,
-                                       t->v + b->from + from);
-    }
-    keep_bounds(b, w);
+    pe_elementwise_now_f32()->adam(piece->count, &own, (const float *)t->room.lane[0] + piece->from,
+                                   w, t->m + piece->from, t->v + piece->from);
+    keep_bounds(b, w, piece->count);
 }
 
 /* AdamW for step number `step`, 1, 2, ... */
@@ -156,8 +175,10 @@ static pe_status update(pe_training *t, int64_t step, pe_error *err)
                               .epsilon = (float)o->epsilon,
                               .shrink = (float)(rate * o->decay),
                               .scale = o->clip > 0 && norm > o->clip ? (float)(o->clip / norm) : 1};
-    for (size_t i = 0; i < model->block_count; i++)
-        update_block(t, &model->blocks[i], &adam);
+    /* One region for all blocks: where other programs run, every barrier waits for them. */
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < t->piece_count; i++)
+        update_piece(t, &t->pieces[i], &adam);
     model->masters_stale = true;
     return pe_model_refresh(model, err);
 }
@@ -209,9 +230,8 @@ static pe_status measure(pe_training *t, pe_error *err)
                              .n = t->held_out.n,
                              .tokens = t->held_out.tokens,
                              .targets = t->held_out.targets,
-                             .lengths = t->held_out.lengths};
-        if (status == PE_OK && c->check)
-            status = c->check(err);
+                             .lengths = t->held_out.lengths,
+                             .check = c->check};
         if (status == PE_OK)
             status = pe_model_evaluate(c->model, &job, err);
         sum += job.mean_loss * (double)job.asked;

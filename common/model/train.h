@@ -25,7 +25,7 @@ typedef struct pe_training_config {
     uint64_t seed;          /* of data, dropout and position maps */
     int64_t held_out_every; /* steps between held-out losses; 0: only at the end; < 0: never */
     int held_out_batches;   /* batches of each; 0: 4 */
-    pe_status (*check)(pe_error *err); /* asked between chunks, for signals; or NULL */
+    pe_status (*check)(pe_error *err); /* asked many times in a step, for signals; or NULL */
     int64_t watch_every;               /* the watch is called at step 0, every k steps and at the
                                         * end; 0: never */
     pe_training_watch watch;
@@ -62,7 +62,7 @@ typedef struct pe_training_row {
 size_t pe_training_rows(const pe_training *training, const pe_training_row **rows);
 
 /* How well the model does on a task, by drawing `batches` batches of `batch` sequences from the
- * held-out split. m: the length of questions, or 0: as in training. */
+ * held-out split. m: the length of questions, or 0: as in training. check: for signals, or NULL. */
 typedef struct pe_score {
     double loss;     /* mean, nats per asked token */
     double accuracy; /* share of asked tokens whose best class is the target */
@@ -72,6 +72,7 @@ typedef struct pe_score {
 /* Answers are scored with the right answer before them (teacher forcing): a sequence is exact if
  * and only if greedy decoding gives it, since that goes on as long as each token is right. */
 pe_status pe_score_task(pe_model *model, pe_task *task, int64_t m, int batch, int batches,
-                        uint64_t seed, pe_score *score, pe_error *err);
+                        uint64_t seed, pe_status (*check)(pe_error *err), pe_score *score,
+                        pe_error *err);
 
 #endif

@@ -95,6 +95,14 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* First of all: who has mistyped a variant should not be asked for a file before. */
+static pe_status choose_variants(job *j, pe_error *err)
+{
+    const char *map = pe_cli_text(j->cli, "positions");
+    pe_status status = pe_choice_parse(j->cli->words[0], 0, NULL, &j->variant, err);
+    return status == PE_OK && map ? pe_choice_parse(map, 0, NULL, &j->map, err) : status;
+}
+
 static pe_status make_task(job *j, pe_error *err)
 {
     const pe_cli *cli = j->cli;
@@ -116,10 +124,6 @@ static pe_status make_task(job *j, pe_error *err)
 static pe_status make_model(job *j, pe_error *err)
 {
     const pe_cli *cli = j->cli;
-    const char *map = pe_cli_text(cli, "positions");
-    pe_status status = pe_choice_parse(cli->words[0], 0, NULL, &j->variant, err);
-    if (status == PE_OK && map)
-        status = pe_choice_parse(map, 0, NULL, &j->map, err);
     const pe_model_config config = {.layers = (int)pe_cli_int(cli, "layers"),
                                     .width = (int)pe_cli_int(cli, "width"),
                                     .heads = (int)pe_cli_int(cli, "heads"),
@@ -138,8 +142,7 @@ static pe_status make_model(job *j, pe_error *err)
                                     .map = j->map.variant,
                                     .map_settings = j->map.settings,
                                     .map_setting_count = j->map.setting_count};
-    if (status == PE_OK)
-        status = pe_model_create(&config, &j->model, err);
+    pe_status status = pe_model_create(&config, &j->model, err);
     if (status == PE_OK && pe_cli_text(cli, "initial"))
         status = pe_model_load(j->model, pe_cli_text(cli, "initial"), err);
     if (status == PE_OK && pe_cli_text(cli, "export-initial"))
@@ -225,8 +228,9 @@ static pe_status print_summary(job *j, double took, pe_error *err)
                                           "loss",    "held_out_loss", "accuracy",
                                           "exact",   "tokens_per_s",  "seconds"};
     pe_score score;
-    pe_status status = pe_score_task(j->model, j->task, 0, (int)pe_cli_int(j->cli, "batch"), 4,
-                                     (uint64_t)pe_cli_int(j->cli, "seed"), &score, err);
+    pe_status status =
+        pe_score_task(j->model, j->task, 0, (int)pe_cli_int(j->cli, "batch"), 4,
+                      (uint64_t)pe_cli_int(j->cli, "seed"), pe_signals_check, &score, err);
     if (status != PE_OK)
         return status;
     json_t *summary = summary_of(j, &score, took);
@@ -261,7 +265,9 @@ static pe_status train(job *j, pe_error *err)
 static pe_status run(const pe_cli *cli, pe_error *err)
 {
     job j = {.cli = cli};
-    pe_status status = make_task(&j, err);
+    pe_status status = choose_variants(&j, err);
+    if (status == PE_OK)
+        status = make_task(&j, err);
     if (status == PE_OK)
         status = make_model(&j, err);
     if (status == PE_OK)
