@@ -138,14 +138,18 @@ static pe_dims dims_of(const line *l, const int64_t *argument)
     return (pe_dims){.heads = 1, .head_dim = (int)argument[1], .max_len = argument[0]};
 }
 
-/* "clip=$2" with the arguments put in; false without a setting. */
+/* "clip=$2" with the arguments put in, or "name=value" as it stands; false without a setting. */
 static bool fill_setting(const line *l, const int64_t *argument, char *room, pe_setting *setting)
 {
     const char *equals = strchr(l->setting, '=');
-    if (!equals || equals[1] != '$')
+    const int name = equals ? (int)(equals - l->setting) : 0;
+    if (!equals)
         return false;
-    snprintf(room, 2 * FIELD, "%.*s%c%lld", (int)(equals - l->setting), l->setting, '\0',
-             (long long)argument[equals[2] - '1']);
+    if (equals[1] == '$')
+        snprintf(room, 2 * FIELD, "%.*s%c%lld", name, l->setting, '\0',
+                 (long long)argument[equals[2] - '1']);
+    else
+        snprintf(room, 2 * FIELD, "%.*s%c%s", name, l->setting, '\0', equals + 1);
     *setting = (pe_setting){room, room + (equals - l->setting) + 1};
     return true;
 }
@@ -171,11 +175,11 @@ static pe_status make_with_variant(const char *text, const line *l, uint64_t see
     pe_status status = find_variant(text, l, &variant, err);
     if (status != PE_OK)
         return status;
-    if (is_kind(l, "train"))
-        return pe_workload_train(w, variant, seed, err);
     char room[2 * FIELD];
     pe_setting setting;
     const int settings = fill_setting(l, w->argument, room, &setting);
+    if (is_kind(l, "train"))
+        return pe_workload_train(w, variant, settings ? &setting : NULL, seed, err);
     const pe_dims dims = dims_of(l, w->argument);
     status = pe_instance_create(variant, &dims, &setting, settings, seed, &w->instance, err);
     if (status != PE_OK)

@@ -24,9 +24,10 @@ pe_status pe_workload_table(pe_workload *w, bool fresh, pe_error *err);
 pe_status pe_workload_embed(pe_workload *w, uint64_t seed, pe_error *err);
 pe_status pe_workload_gram(pe_workload *w, pe_error *err);
 
-/* One step of training a small transformer (workload_train.c says its size). */
-pe_status pe_workload_train(pe_workload *w, const pe_variant *variant, uint64_t seed,
-                            pe_error *err);
+/* One step of training a small transformer (workload_train.c says its size) with argument[1]
+ * sequences of argument[0] tokens; 0: those of the peers. The setting may be NULL. */
+pe_status pe_workload_train(pe_workload *w, const pe_variant *variant, const pe_setting *setting,
+                            uint64_t seed, pe_error *err);
 void pe_workload_training_release(struct pe_bench_training *training);
 
 #endif

@@ -94,6 +94,17 @@ static void a_missed_goal_is_exit_code_1_and_named(void)
     PE_CONTAINS(r->err, "plain:512 against PyTorch");
 }
 
+static void a_training_step_of_any_length_and_variant_can_be_timed(void)
+{
+    const outcome *r = run("$P bench training:48:2@shaw training:16:3@t5 --reps 3 --json");
+    CU_ASSERT_EQUAL(r->code, 0);
+    PE_CONTAINS(r->out, "\"workload\": \"training:48:2@shaw\"");
+    PE_CONTAINS(r->out, "\"rss_delta_mb\"");
+    r = run("$P bench training:48@shaw");
+    CU_ASSERT_EQUAL(r->code, 2);
+    PE_CONTAINS(r->err, "training:LEN:BATCH");
+}
+
 static void wrong_names_are_refused_with_what_would_be_right(void)
 {
     const outcome *r = run("$P bench attention:20");
@@ -116,6 +127,7 @@ static void the_list_of_workloads_is_json_for_programs(void)
     CU_ASSERT_EQUAL(r->code, 0);
     PE_CONTAINS(r->out, "\"workload\": \"shaw_good\"");
     PE_CONTAINS(r->out, "\"settings\": \"clip=$2\"");
+    PE_CONTAINS(r->out, "\"settings\": \"tie_uv=false\""); /* as the peer of train_txl */
     CU_ASSERT_PTR_NULL(strchr(r->out, '#'));
 }
 
@@ -123,6 +135,7 @@ PE_TEST_MAIN("program: bench", PE_TEST(the_list_of_workloads_is_json_for_program
              PE_TEST(a_peer_runs_under_every_setting_and_then_under_the_fastest),
              PE_TEST(a_python_without_peers_is_named_with_its_last_words),
              PE_TEST(limits_and_any_variant_can_be_timed),
+             PE_TEST(a_training_step_of_any_length_and_variant_can_be_timed),
              PE_TEST(goals_are_measured_judged_and_written),
              PE_TEST(a_missed_goal_is_exit_code_1_and_named),
              PE_TEST(wrong_names_are_refused_with_what_would_be_right))
