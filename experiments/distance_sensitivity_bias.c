@@ -25,41 +25,17 @@ static pe_status ask(const distance_run *run, const distance_subject *d, bias_ro
                      pe_error *err)
 {
     pe_dims dims = d->subject->instance->dims;
+    pe_instance *instance = NULL;
     dims.max_len = (int64_t)rows->n;
     rows->heads = dims.heads;
-    const size_t D = (size_t)dims.head_dim, H = (size_t)dims.heads;
-    const size_t keys = (size_t)dims.kv_heads * rows->n * D;
-    const size_t hidden = rows->n * (size_t)dims.model_dim;
-    double *zero = pe_allocate(keys > hidden ? keys : hidden, sizeof *zero, "no content", err);
-    rows->b = pe_allocate(H * rows->n, sizeof *rows->b, "bias rows", err);
-    if (!zero || !rows->b) {
-        pe_release(zero);
+    rows->b = pe_allocate((size_t)dims.heads * rows->n, sizeof *rows->b, "bias rows", err);
+    if (!rows->b)
         return PE_MEMORY;
-    }
-    pe_instance *instance = NULL;
-    pe_attended attended = {0};
     pe_status status =
         pe_lab_instance(run->lab, d->subject, &dims, run->lab->size.seed, &instance, err);
-    if (status == PE_OK) {
-        const pe_job job = {.instance = instance,
-                            .precision = PE_DOUBLE,
-                            .batch = 1,
-                            .nq = 1,
-                            .nk = (int64_t)rows->n,
-                            .causal = true,
-                            .q = zero,
-                            .k = zero,
-                            .v = zero,
-                            .x = zero,
-                            .want_logits = true};
-        status = pe_run_attention(&job, &attended, err);
-    }
-    for (size_t h = 0; status == PE_OK && h < H; h++)
-        for (size_t r = 0; r < rows->n; r++)
-            rows->b[h * rows->n + r] = attended.logits.hi[h * rows->n + rows->n - 1 - r];
-    pe_attended_release(&attended);
+    if (status == PE_OK)
+        status = pe_lab_biases(instance, (int64_t)rows->n, rows->b, err);
     pe_instance_release(instance);
-    pe_release(zero);
     return status;
 }
 

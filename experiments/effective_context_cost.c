@@ -132,11 +132,12 @@ static pe_status count_all(const pe_lab *lab, const pe_subject *subject, const i
 /* ---- time ---------------------------------------------------------------------------------------
  */
 
-/* Of processors and not of the clock on the wall: other programs do not count. */
+/* Of this thread's processor and not of the clock on the wall: neither other programs count nor
+ * experiments beside this one. */
 static double processor_seconds(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 

@@ -73,13 +73,32 @@ static pe_status look_at_table(learning_run *run, pe_model *model, int stage, pe
     return status;
 }
 
+static pe_status look_at_biases(learning_run *run, pe_model *model, int stage, pe_error *err)
+{
+    const pe_instance *instance;
+    double b[LEARNING_HEADS * LEARNING_LENGTH];
+    pe_status status = pe_model_encoding(model, 0, &instance, err);
+    if (status == PE_OK)
+        status = learning_biases(run->lab, run->subject, instance, b, err);
+    if (status != PE_OK)
+        return status;
+    for (int h = 0; h < LEARNING_HEADS; h++)
+        run->near[stage][run->seeds] +=
+            learning_nearness(b + (ptrdiff_t)h * LEARNING_LENGTH) / LEARNING_HEADS;
+    if (run->seeds == 0)
+        memcpy(run->bias[stage], b, sizeof b);
+    return PE_OK;
+}
+
 static pe_status look(pe_model *model, int stage, int64_t step, void *context, pe_error *err)
 {
     learning_run *run = context;
     pe_status status = PE_OK;
     (void)step;
-    if (run->kind != LEARNING_NO_TABLE)
+    if (learning_has_rows(run->kind))
         status = look_at_table(run, model, stage, err);
+    else if (run->kind == LEARNING_BIASES)
+        status = look_at_biases(run, model, stage, err);
     if (status == PE_OK && run->seeds == 0 && stage == 0)
         status = learning_attend(model, run->task, &run->before, err);
     if (status == PE_OK && run->seeds == 0 && stage == run->stage_count - 1)
@@ -126,7 +145,7 @@ static pe_status train_seeds(learning_run *run, double share, double share_done,
     }
     pe_task_release(run->task);
     run->task = NULL;
-    if (status == PE_OK && run->kind != LEARNING_NO_TABLE)
+    if (status == PE_OK && learning_has_rows(run->kind))
         status = learning_band_of(lab, run->rows, run->columns, &run->band, err);
     return status;
 }
@@ -155,7 +174,7 @@ static void state_finding(pe_result *result, const learning_run *const *runs, in
     for (int i = 0; i < count; i++) {
         const learning_run *run = runs[i];
         const int last = run->stage_count - 1;
-        if (run->kind != LEARNING_NO_TABLE && used < sizeof finding)
+        if (learning_has_rows(run->kind) && used < sizeof finding)
             used +=
                 (size_t)snprintf(finding + used, sizeof finding - used,
                                  "%s%s: R2 of the diagonals %.3f after %lld steps (noise up "
@@ -179,7 +198,8 @@ static pe_status run_subject(pe_lab *lab, pe_section *section, int at, learning_
     }
     const learning_kind kind = learning_kind_of(subject->instance);
     if (kind == LEARNING_NO_TABLE && !is_control(subject)) {
-        pe_section_not_applicable(section, id, "it trains no table of rows by position or offset");
+        pe_section_not_applicable(
+            section, id, "it trains neither rows by position or offset nor biases by distance");
         return PE_OK;
     }
     pe_error own = {0};
@@ -230,8 +250,10 @@ static pe_status run(pe_lab *lab, pe_result *result, pe_error *err)
     }
     const learning_run *const *shown = (const learning_run *const *)runs;
     for (int i = 0; status == PE_OK && i < count; i++)
-        if (runs[i]->kind != LEARNING_NO_TABLE)
+        if (learning_has_rows(runs[i]->kind))
             learning_show_table(runs[i], result, err);
+        else if (runs[i]->kind == LEARNING_BIASES)
+            learning_show_biases(runs[i], result, err);
     if (status == PE_OK && count > 0) {
         learning_show_attention(result, shown, count, err);
         state_finding(result, shown, count);

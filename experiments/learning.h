@@ -18,9 +18,16 @@ enum {
     LEARNING_WORDS = 32
 };
 
-/* What stands for positions in an encoding that learns it: rows of code, or rows by offset. */
-typedef enum learning_kind { LEARNING_NO_TABLE, LEARNING_CODES, LEARNING_OFFSETS } learning_kind;
+/* What stands for positions in an encoding that learns it: rows of code, rows by offset, or one
+ * number by distance and head. */
+typedef enum learning_kind {
+    LEARNING_NO_TABLE,
+    LEARNING_CODES,
+    LEARNING_OFFSETS,
+    LEARNING_BIASES
+} learning_kind;
 learning_kind learning_kind_of(const pe_instance *instance);
+bool learning_has_rows(learning_kind kind); /* a table: codes or offsets */
 
 /* Rows of layer 0's encoding as they are now: codes of positions first .. first + rows - 1, or all
  * offsets into the past that a sequence of `rows` tokens has. Released with pe_inspect_release. */
@@ -44,6 +51,11 @@ typedef struct learning_attention {
 } learning_attention;
 pe_status learning_attend(pe_model *model, pe_task *task, learning_attention *found, pe_error *err);
 
+/* Biases of layer 0 as they are now, b (LEARNING_HEADS, LEARNING_LENGTH): of a key so many tokens
+ * back. */
+pe_status learning_biases(const pe_lab *lab, const pe_subject *subject, const pe_instance *trained,
+                          double *b, pe_error *err);
+
 /* One subject: all seeds, the tables of the first seed at every stage. */
 typedef struct learning_run {
     pe_lab *lab;
@@ -61,12 +73,16 @@ typedef struct learning_run {
     bool has_unused;
     double unused_r2, unused_moved; /* rows past the trained length, the first seed */
     double *unused;                 /* as they were at first, owned */
+    double bias[LEARNING_STAGES][LEARNING_HEADS * LEARNING_LENGTH]; /* of the first seed */
+    double near[LEARNING_STAGES][LEARNING_SEEDS]; /* near less far, mean over heads */
     double held_out[LEARNING_SEEDS];
     learning_attention before, after; /* the first seed */
 } learning_run;
 int learning_seeds(const pe_lab *lab);
 
 void learning_show_table(const learning_run *run, pe_result *result, pe_error *err);
+void learning_show_biases(const learning_run *run, pe_result *result, pe_error *err);
+double learning_nearness(const double *bias); /* of one head (LEARNING_LENGTH): near less far */
 void learning_show_attention(pe_result *result, const learning_run *const *runs, int count,
                              pe_error *err);
 

@@ -24,7 +24,14 @@ learning_kind learning_kind_of(const pe_instance *instance)
         return LEARNING_NO_TABLE;
     if (can & PE_CAN_EMBED)
         return LEARNING_CODES;
-    return instance->info.rows & ROWS_OF_VECTORS ? LEARNING_OFFSETS : LEARNING_NO_TABLE;
+    if (instance->info.rows & ROWS_OF_VECTORS)
+        return LEARNING_OFFSETS;
+    return can & PE_CAN_BIAS ? LEARNING_BIASES : LEARNING_NO_TABLE;
+}
+
+bool learning_has_rows(learning_kind kind)
+{
+    return kind == LEARNING_CODES || kind == LEARNING_OFFSETS;
 }
 
 static pe_status make_table(pe_inspect_table *t, size_t rows, size_t columns, pe_inspect_kind kind,

@@ -31,6 +31,17 @@ typedef struct pe_subject {
     bool random_table; /* it has trainable parameters, and they are random: "untrained" */
 } pe_subject;
 
+/* Models that an experiment trained: every different size once, since they are not the lab's. */
+enum { PE_LAB_MODELS = 32 };
+typedef struct pe_lab_model {
+    int64_t length, steps; /* tokens of a sequence */
+    int layers, width, heads, batch;
+} pe_lab_model;
+typedef struct pe_lab_models {
+    int count;
+    pe_lab_model at[PE_LAB_MODELS];
+} pe_lab_models;
+
 typedef struct pe_lab {
     pe_lab_size size;
     int subject_count;
@@ -38,6 +49,7 @@ typedef struct pe_lab {
     unsigned char *text;  /* the first bytes of the file, as tokens */
     size_t text_length;
     const char *keep; /* folder for trainings that a later run goes on with; NULL: none; lent */
+    pe_lab_models *models; /* pe_lab_train notes sizes here; NULL: nowhere; lent */
     void (*progress)(void *context, const char *what, double share);
     void *progress_context;
     pe_status (*check)(
@@ -63,6 +75,12 @@ pe_status pe_lab_step(pe_lab *lab, const char *what, double share, pe_error *err
  * is one block that the caller releases (pe_release). */
 pe_status pe_lab_settings(const pe_subject *subject, int more, pe_setting **settings, int *count,
                           pe_error *err);
+
+/* Biases by distance, without content: b (heads, n) is what the last of n queries adds to the logit
+ * of the key that lies 0, 1, ... n - 1 tokens back.
+ *   PE_USAGE   the instance refuses the length
+ *   PE_MEMORY */
+pe_status pe_lab_biases(pe_instance *instance, int64_t n, double *b, pe_error *err);
 
 /* An instance of the same variant and size with other dims or seed; owned by the caller. */
 pe_status pe_lab_instance(const pe_lab *lab, const pe_subject *subject, const pe_dims *dims,

@@ -88,3 +88,39 @@ pe_status pe_lab_share(const pe_lab *lab, pe_instance *instance, pe_probe probe,
     pe_content_release(&content);
     return status;
 }
+
+/* The last query over n keys, with nothing in them. */
+static pe_status ask_last(pe_instance *instance, int64_t n, const double *zero,
+                          pe_attended *attended, pe_error *err)
+{
+    const pe_job job = {.instance = instance,
+                        .precision = PE_DOUBLE,
+                        .batch = 1,
+                        .nq = 1,
+                        .nk = n,
+                        .causal = true,
+                        .q = zero,
+                        .k = zero,
+                        .v = zero,
+                        .x = zero,
+                        .want_logits = true};
+    return pe_run_attention(&job, attended, err);
+}
+
+pe_status pe_lab_biases(pe_instance *instance, int64_t n, double *b, pe_error *err)
+{
+    const pe_dims *dims = &instance->dims;
+    const size_t keys = (size_t)dims->kv_heads * (size_t)n * (size_t)dims->head_dim;
+    const size_t hidden = (size_t)n * (size_t)dims->model_dim;
+    double *zero = pe_allocate(keys > hidden ? keys : hidden, sizeof *zero, "no content", err);
+    if (!zero)
+        return PE_MEMORY;
+    pe_attended attended = {0};
+    pe_status status = ask_last(instance, n, zero, &attended, err);
+    for (int64_t h = 0; status == PE_OK && h < dims->heads; h++)
+        for (int64_t r = 0; r < n; r++)
+            b[h * n + r] = attended.logits.hi[h * n + n - 1 - r];
+    pe_attended_release(&attended);
+    pe_release(zero);
+    return status;
+}

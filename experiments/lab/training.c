@@ -292,6 +292,30 @@ static pe_status train(work *w, pe_error *err)
     return status;
 }
 
+static bool same_model(const pe_lab_model *a, const pe_lab_model *b)
+{
+    return a->length == b->length && a->steps == b->steps && a->layers == b->layers &&
+           a->width == b->width && a->heads == b->heads && a->batch == b->batch;
+}
+
+static void note_model(pe_lab_models *models, const pe_lab_recipe *r, int64_t length)
+{
+    const pe_lab_model own = {.length = length,
+                              .steps = r->steps,
+                              .layers = r->model.layers,
+                              .width = r->model.width,
+                              .heads = r->model.heads,
+                              .batch = r->batch};
+#pragma omp critical(pe_lab_models)
+    {
+        bool known = false;
+        for (int i = 0; i < models->count; i++)
+            known = known || same_model(&models->at[i], &own);
+        if (!known && models->count < PE_LAB_MODELS)
+            models->at[models->count++] = own;
+    }
+}
+
 pe_status pe_lab_train(pe_lab *lab, const pe_subject *subject, const pe_lab_recipe *recipe,
                        pe_trained *trained, pe_error *err)
 {
@@ -304,6 +328,8 @@ pe_status pe_lab_train(pe_lab *lab, const pe_subject *subject, const pe_lab_reci
         status = pe_task_create(&recipe->task, &trained->task, err);
     if (status == PE_OK) {
         fill_recipe(&w, subject);
+        if (lab->models)
+            note_model(lab->models, recipe, pe_task_tokens(trained->task, 0));
         choose_folder(&w, subject);
         status = train(&w, err);
     }

@@ -19,7 +19,9 @@
 #include "registry/registry.h"
 #include "report/report.h"
 
+#include <limits.h>
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -185,7 +187,8 @@ static void state_facts(const pe_cli *cli, const pe_experiment *experiment, pe_r
     json_decref(version);
 }
 
-static void state_parameters(const pe_lab *lab, pe_result *result)
+/* The sizes of an experiment that asks instances of the lab. */
+static void state_lab_sizes(const pe_lab *lab, pe_result *result)
 {
     const struct {
         const char *name;
@@ -203,6 +206,56 @@ static void state_parameters(const pe_lab *lab, pe_result *result)
         snprintf(value, sizeof value, "%lld", rows[i].value);
         pe_result_parameter(result, rows[i].name, value, rows[i].meaning);
     }
+}
+
+/* Different values of one size of the models that were trained, as "16, 32". */
+static void list_values(const long long *value, int count, char *text, size_t room)
+{
+    size_t used = 0;
+    long long last = -1;
+    text[0] = '\0';
+    for (;;) {
+        long long next = LLONG_MAX;
+        for (int i = 0; i < count; i++)
+            next = value[i] > last && value[i] < next ? value[i] : next;
+        if (next == LLONG_MAX || used >= room)
+            return;
+        used += (size_t)snprintf(text + used, room - used, "%s%lld", used ? ", " : "", next);
+        last = next;
+    }
+}
+
+/* Those of an experiment that trained models of its own. */
+static void state_trained_sizes(const pe_lab_models *models, pe_result *result)
+{
+    static const struct {
+        const char *name, *meaning;
+    } rows[] = {{"T", "tokens in a sequence of training"}, {"layers", "of the trained models"},
+                {"d_model", "width of a token's row"},     {"heads", "attention heads of a layer"},
+                {"batch", "sequences of a step"},          {"steps", "of a training"}};
+    enum { ROWS = sizeof rows / sizeof rows[0] };
+    long long value[ROWS][PE_LAB_MODELS];
+    for (int i = 0; i < models->count; i++) {
+        const pe_lab_model *m = &models->at[i];
+        const long long own[ROWS] = {(long long)m->length, m->layers, m->width, m->heads, m->batch,
+                                     (long long)m->steps};
+        for (int r = 0; r < ROWS; r++)
+            value[r][i] = own[r];
+    }
+    for (int r = 0; r < ROWS; r++) {
+        char text[256];
+        list_values(value[r], models->count, text, sizeof text);
+        pe_result_parameter(result, rows[r].name, text, rows[r].meaning);
+    }
+}
+
+/* After the run, which says whether models were trained. */
+static void state_parameters(const pe_lab *lab, pe_result *result)
+{
+    if (lab->models->count > 0)
+        state_trained_sizes(lab->models, result);
+    else
+        state_lab_sizes(lab, result);
     const char *name = strrchr(lab->size.text, '/');
     pe_result_parameter(result, "text", name ? name + 1 : lab->size.text, "real text, as bytes");
 }
@@ -303,16 +356,19 @@ static pe_status run_one(const pe_cli *cli, pe_lab *lab, const pe_experiment *ex
     folder_of(cli, experiment, folder, sizeof folder);
     snprintf(keep, sizeof keep, "%s/trained", folder);
     lab->keep = is_full(cli) ? keep : NULL;
+    pe_lab_models models = {0};
+    lab->models = &models;
     pe_result *result = pe_result_new(experiment->id, experiment->title, experiment->question, err);
     if (!result)
         return err->status;
     state_facts(cli, experiment, result);
-    state_parameters(lab, result);
     pe_status status = experiment->run(lab, result, err);
+    state_parameters(lab, result);
     if (status == PE_OK)
         status = keep_result(cli, result, experiment->id, folder, err);
     pe_result_release(result);
     lab->keep = NULL;
+    lab->models = NULL;
     return status;
 }
 
