@@ -173,7 +173,8 @@ static pe_status test(pe_trained *trained, int64_t tokens, int batches, double *
     pe_status status = pe_task_create(&config, &task, err);
     if (status != PE_OK)
         return status;
-    status = pe_score_task(trained->model, task, 0, TEST_BATCH, batches, TEST_SEED, &score, err);
+    status =
+        pe_score_task(trained->model, task, 0, TEST_BATCH, batches, TEST_SEED, NULL, &score, err);
     *loss = score.loss;
     pe_task_release(task);
     return status;
