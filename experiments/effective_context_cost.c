@@ -7,7 +7,6 @@
 #include "base/memory.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 #include <time.h>
 
@@ -73,7 +72,8 @@ static pe_status ask_kept(pe_model *model, const int32_t *tokens, pe_past *past,
     double row[256];
     pe_status status = PE_OK;
     for (int i = 0; status == PE_OK && i < times; i++) {
-        pe_evaluation one = {.batch = 1, .n = 1, .tokens = tokens, .past = past, .logits = row};
+        pe_evaluation one = {
+            .batch = 1, .n = 1, .tokens = tokens, .past = past, .alone = true, .logits = row};
         status = pe_model_evaluate(model, &one, err);
     }
     return status;
@@ -81,7 +81,7 @@ static pe_status ask_kept(pe_model *model, const int32_t *tokens, pe_past *past,
 
 static pe_status ask_anew(pe_model *model, const int32_t *tokens, int64_t n, pe_error *err)
 {
-    pe_evaluation window = {.batch = 1, .n = n, .tokens = tokens};
+    pe_evaluation window = {.batch = 1, .n = n, .tokens = tokens, .alone = true};
     return pe_model_evaluate(model, &window, err);
 }
 
@@ -204,15 +204,12 @@ static pe_status time_all(const pe_lab *lab, const pe_subject *subject, const in
 pe_status context_cost(const pe_lab *lab, const pe_subject *subject, context_costs *c,
                        pe_error *err)
 {
-    const int threads = omp_get_max_threads();
     int32_t *tokens = context_tokens(lab, LAST + 1, err);
     for (int i = 0; i < CONTEXT_LENGTHS; i++)
         c->length[i] = FIRST << i;
-    omp_set_num_threads(1); /* threads that wait would count as time */
     pe_status status = tokens ? count_all(lab, subject, tokens, c, err) : PE_MEMORY;
     if (status == PE_OK)
         status = time_all(lab, subject, tokens, c, err);
-    omp_set_num_threads(threads);
     pe_release(tokens);
     return status;
 }
