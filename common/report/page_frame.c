@@ -9,12 +9,17 @@ static const char style[] =
     "@media (prefers-color-scheme:dark){:root{--ink:#e8e8e8;--paper:#16181b;--soft:#a9adb3;"
     "--line:#3a3e44;--tint:#202429;--link:#7fbfe8;--pass:#5fcf9f;--fail:#ff9a7a}}\n"
     "*{box-sizing:border-box}\n"
-    "body{margin:0 auto;max-width:60rem;padding:2rem 1.25rem 4rem;color:var(--ink);"
+    "body{margin:0 auto;max-width:78rem;padding:2rem 1.25rem 4rem;color:var(--ink);"
     "background:var(--paper);font:1.05rem/1.55 system-ui,'DejaVu Sans',sans-serif}\n"
     "h1{font-size:1.9rem;line-height:1.2;margin:0 0 .5rem}\n"
     "h2{font-size:1.35rem;margin:2.5rem 0 .5rem;padding-top:.75rem;border-top:1px solid "
     "var(--line)}\n"
     "p{margin:.75rem 0}a{color:var(--link)}\n"
+    /* Lines stay short; tables may take the rest of a wide screen. */
+    "h1,h2,h3,p,figure,pre,.note,.exercise,.formula{max-width:60rem}\n"
+    "table:not(.verdicts) td:last-child:not(.number){min-width:14rem}\n"
+    /* A formation path or a command is one long word; tables scroll instead. */
+    "h1,h2,h3,p,figcaption,caption,.note,.exercise{overflow-wrap:anywhere}\n"
     ".question{color:var(--soft)}.finding{font-size:1.15rem;font-weight:600}\n"
     "figure{margin:1.5rem "
     "0}figcaption,caption{color:var(--soft);font-size:.92rem;text-align:left}\n"
