@@ -1,11 +1,15 @@
-"""Copy a notebook with its pictures in at most 64 colours, for version control:
-    python3 experiments/finish_notebook.py IN.ipynb OUT.ipynb
-    python3 experiments/finish_notebook.py IN.png OUT.png
-Only the standard library. A picture keeps its size; its commonest colours stay, and every other
-colour, an edge of a letter or a line, becomes the nearest of them."""
+"""Copy a notebook of a run with small pictures, for version control, or draw one of its figures:
+    python3 experiments/finish_notebook.py FOLDER/ID.ipynb OUT.ipynb WIDTH
+    python3 experiments/finish_notebook.py FOLDER/FIGURE.gp OUT.png WIDTH
+Only the standard library and gnuplot. Every picture is drawn again by its script, WIDTH pixels wide, and
+keeps at most 64 colours: the commonest stay, and every other one, an edge of a letter or a line, becomes
+the nearest of them."""
 import base64
+import glob
 import json
+import os
 import struct
+import subprocess
 import sys
 import zlib
 from collections import Counter
@@ -95,25 +99,51 @@ def smaller(data):
     return made if len(made) < len(data) else data
 
 
-def main(source, target):
-    if source.endswith(".png"):
-        with open(source, "rb") as file:
-            made = smaller(file.read())
-        with open(target, "wb") as file:
-            file.write(made)
-        return
+def drawn(script, width):
+    """The picture of a figure's script, at this width: everything grows and shrinks with it, and
+    sizes of texts are pixels of a page 1280 wide, which pngcairo counts in points."""
+    scale = width / 1280
+    terminal = ("set terminal pngcairo size %d,%d noenhanced background '#ffffff' font 'DejaVu Sans,20'"
+                " fontscale %g linewidth %g pointscale %g" % (width, width * 9 // 16, 0.75 * scale, scale, scale))
+    with open(script, encoding="utf-8") as file:
+        lines = [terminal if line.startswith("set terminal ") else line.rstrip("\n") for line in file]
+    return subprocess.run(["gnuplot"], input="\n".join(lines).encode() + b"\n", check=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+def scripts_by_picture(folder):
+    """Which script drew a picture, by the picture's bytes."""
+    found = {}
+    for picture in glob.glob(os.path.join(glob.escape(folder), "*.png")):
+        if os.path.exists(picture[:-4] + ".gp"):
+            with open(picture, "rb") as file:
+                found[file.read()] = picture[:-4] + ".gp"
+    return found
+
+
+def finish_notebook(source, target, width):
+    scripts = scripts_by_picture(os.path.dirname(source) or ".")
     with open(source, encoding="utf-8") as file:
         notebook = json.load(file)
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
-            picture = output.get("data", {}).get("image/png")
-            if picture:
-                made = smaller(base64.b64decode("".join(picture)))
-                output["data"]["image/png"] = base64.b64encode(made).decode("ascii") + "\n"
+            data = output.get("data", {})
+            if "image/png" in data:
+                large = base64.b64decode("".join(data["image/png"]))
+                small = smaller(drawn(scripts[large], width))
+                data["image/png"] = base64.b64encode(small).decode("ascii") + "\n"
     with open(target, "w", encoding="utf-8") as file:
         json.dump(notebook, file, ensure_ascii=False, indent=1)
         file.write("\n")
 
 
+def main(source, target, width):
+    if source.endswith(".gp"):
+        with open(target, "wb") as file:
+            file.write(smaller(drawn(source, int(width))))
+    else:
+        finish_notebook(source, target, int(width))
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])

@@ -74,7 +74,7 @@ static void a_run_writes_the_same_files(void)
     if (!has_locale())
         return;
     const char *plot = run("command -v gnuplot")->code == 0 ? "svg" : "none";
-    static const char small[] = "run symmetry distance_sensitivity -q --length 8 --variant alibi "
+    static const char small[] = "run symmetry -q --length 8 --variant alibi "
                                 "--variant rope --draws 2 --quick --plot";
     EXPECT_CODE(run("$P %s %s --out plain", small, plot), 0, "a run");
     EXPECT_CODE(run("%s $P %s %s --out comma", german, small, plot), 0, "a run with commas");
