@@ -10,5 +10,6 @@ const pe_experiment pe_experiment_bugs_in_training = {
     .id = "bugs_in_training",
     .title = "Bug gallery: training",
     .question = "A model is trained with the bug: would its loss have shown it?",
+    .weight = 60,
     .run = run,
 };

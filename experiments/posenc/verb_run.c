@@ -473,13 +473,27 @@ static pe_status print_saved(const plan *p, pe_error *err)
     return status;
 }
 
+/* The first of its family leads, and its weight is that of all. */
+static void make_jobs(plan *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const char *family = p->list[i]->family;
+        size_t leader = 0;
+        while (leader < i &&
+               !(family && p->list[leader]->family && strcmp(p->list[leader]->family, family) == 0))
+            leader++;
+        p->jobs[i] =
+            (crew_job){.name = p->list[i]->id, .alone = p->list[i]->alone, .leader = leader};
+        p->jobs[leader].weight += p->list[i]->weight;
+    }
+}
+
 static pe_status run_all(plan *p, int threads, pe_error *err)
 {
     const double begun = seconds_now();
     char folder[4096];
+    make_jobs(p);
     for (size_t i = 0; i < p->count; i++) {
-        p->jobs[i] = (crew_job){
-            .name = p->list[i]->id, .weight = p->list[i]->weight, .alone = p->list[i]->alone};
         folder_of(p->cli, p->list[i], folder, sizeof folder);
         say_leftovers(p->cli, folder);
     }

@@ -118,6 +118,17 @@ static void the_seconds_of_each_are_told_and_kept(void)
     CU_ASSERT_STRING_EQUAL(o->err, "");
 }
 
+static void two_run_at_once(void)
+{
+    const outcome *o =
+        run("$P run " TWO "-q --length 1024 --threads 2 --plot none --out both & pid=$!; "
+            "until [ -d both ]; do sleep 0.02; done; n=0; tries=0; "
+            "while [ $n -lt 2 ] && [ $tries -lt 200 ]; do sleep 0.05; tries=$((tries + 1)); "
+            "n=$(cat /proc/[0-9]*/stat 2>/dev/null | awk -v p=$pid '$4 == p' | wc -l); done; "
+            "kill -INT $pid; wait $pid; [ $n -eq 2 ]");
+    EXPECT_CODE(o, 0, "two children of one run");
+}
+
 static void an_interrupt_ends_all_of_them_and_nothing_unfinished_stays(void)
 {
     const outcome *o = run("$P run " TWO "-q --length 1024 --threads 2 --plot none --out halted & "
@@ -183,7 +194,7 @@ PE_TEST_MAIN("program: run", PE_TEST(without_pictures_no_gnuplot_is_needed),
              PE_TEST(the_command_in_a_report_names_what_was_loaded),
              PE_TEST(an_interrupted_run_ends_with_130_and_keeps_nothing_unfinished),
              PE_TEST(side_by_side_they_write_and_print_what_they_do_one_after_the_other),
-             PE_TEST(the_seconds_of_each_are_told_and_kept),
+             PE_TEST(the_seconds_of_each_are_told_and_kept), PE_TEST(two_run_at_once),
              PE_TEST(an_interrupt_ends_all_of_them_and_nothing_unfinished_stays),
              PE_TEST(children_do_not_outlive_a_killed_parent),
              PE_TEST(one_that_cannot_write_ends_the_others), PE_TEST(a_child_that_dies_is_reported),
