@@ -19,7 +19,7 @@ posenc_say "== configure and build ($build)"
 mkdir -p build
 {
     cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DPOSENC_TESTS=OFF &&
-        cmake --build "$build" -j "$(nproc 2>/dev/null || echo 2)"
+        cmake --build "$build" --target posenc -j "$(nproc 2>/dev/null || echo 2)"
 } >build/release.log 2>&1 || {
     tail -n 30 build/release.log >&2
     posenc_say "the build failed; the whole log is build/release.log"

@@ -1,4 +1,5 @@
 /* posenc cards: does it matter? One page for one question, and an index. */
+#include "crew.h"
 #include "verbs.h"
 
 #include "analysis/start.h"
@@ -15,6 +16,7 @@
 #include "report/report.h"
 
 #include <limits.h>
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,68 +71,108 @@ typedef struct pack {
     const pe_cli *cli;
     pe_lab lab;
     char folder[PATH_MAX];
+    size_t count;
+    const pe_card *card[CREW_JOBS];
+    crew_job jobs[CREW_JOBS]; /* in the same order */
     json_t *rows;
     size_t failed;    /* verdicts */
     pe_error picture; /* why the first missing picture is missing */
 } pack;
 
-static json_t *row_of(const pe_card *card, const pe_result *result, pe_error *err)
+static pe_status folder_of(const pack *p, const pe_card *card, const char *file,
+                           char folder[PATH_MAX], pe_error *err)
 {
-    pe_buffer text = {0};
-    json_t *row = NULL, *all = NULL;
-    if (pe_report_json(result, &text, err) == PE_OK)
-        all = pe_json_load_memory(text.bytes, text.size, card->id, err);
-    const json_t *finding = json_object_get(all, "finding");
-    if (all)
-        row = json_pack("{s:s, s:s, s:O}", "card", card->id, "question", card->question, "answer",
-                        finding ? finding : json_object_get(all, "question"));
-    json_decref(all);
-    pe_buffer_release(&text);
-    return row;
+    if (snprintf(folder, PATH_MAX, "%s/%s%s", p->folder, card->id, file) >= PATH_MAX)
+        return pe_fail(err, PE_USAGE, "--out: the path is too long");
+    return PE_OK;
 }
 
-static pe_status make_one(pack *p, const pe_card *card, pe_error *err)
+static pe_status make_one(void *context, size_t which, pe_error *err)
 {
+    pack *p = context;
+    const pe_card *card = p->card[which];
     char folder[PATH_MAX];
     pe_result *result = NULL;
-    if (snprintf(folder, sizeof folder, "%s/%s", p->folder, card->id) >= (int)sizeof folder)
-        return pe_fail(err, PE_USAGE, "--out: the path is too long");
-    pe_status status = pe_card_make(card, &p->lab, &result, err);
+    pe_status status = folder_of(p, card, "", folder, err);
+    if (status == PE_OK)
+        status = pe_card_make(card, &p->lab, &result, err);
     if (status == PE_OK) {
         state_facts(p->cli, card, result);
         const unsigned pictures = PE_REPORT_SVG | PE_REPORT_PNG;
         status = pe_report_save(
             result, folder,
             pe_cli_choice(p->cli, "plot") == 0 ? PE_REPORT_ALL : PE_REPORT_ALL & ~pictures, err);
-        p->failed += pe_result_count(result, PE_VERDICT_FAIL);
     }
-    if (status == PE_TOOL) { /* all the rest is written; said at the end */
-        p->picture = err ? *err : (pe_error){.status = PE_TOOL};
-        status = PE_OK;
-    }
-    if (status == PE_OK && json_array_append_new(p->rows, row_of(card, result, err)) != 0)
-        status = pe_fail(err, PE_MEMORY, "no memory for the answers");
     pe_result_release(result);
     return status;
 }
 
-static pe_status make_all(pack *p, pe_error *err)
+static pe_status make_in_crew(void *context, size_t which, pe_error *err)
 {
-    const size_t n = p->cli->word_count ? (size_t)p->cli->word_count : pe_card_count;
+    pack *p = context;
+    p->lab.check = crew_check;
+    return make_one(p, which, err);
+}
+
+/* Without a picture all the rest is written; it is said at the end. */
+static bool goes_on(pe_status status)
+{
+    return status == PE_OK || status == PE_TOOL;
+}
+
+static pe_status make_here(pack *p, pe_error *err)
+{
     pe_progress progress;
     pe_status status = PE_OK;
-    pe_progress_begin(&progress, p->cli, "cards", n);
-    for (size_t i = 0; status == PE_OK && i < n; i++) {
-        const pe_card *card = &pe_cards[i % pe_card_count];
-        if (p->cli->word_count)
-            status = find_card(p->cli->words[i], &card, err);
-        if (status == PE_OK)
-            status = make_one(p, card, err);
-        if (status == PE_OK)
-            status = pe_signals_check(err);
+    pe_progress_begin(&progress, p->cli, "cards", p->count);
+    for (size_t i = 0; status == PE_OK && i < p->count; i++) {
+        crew_job *job = &p->jobs[i];
+        job->status = make_one(p, i, &job->err);
+        job->ended = true;
+        if (!goes_on(job->status))
+            break;
+        status = pe_signals_check(err);
         pe_progress_step(&progress, i + 1);
     }
     pe_progress_end(&progress);
+    return status;
+}
+
+/* What the page that was just written says. */
+static pe_status read_answer(pack *p, const pe_card *card, pe_error *err)
+{
+    enum { MOST_BYTES = 1 << 24 };
+    char path[PATH_MAX];
+    pe_status status = folder_of(p, card, "/run.json", path, err);
+    json_t *all = status == PE_OK ? pe_json_load(path, MOST_BYTES, err) : NULL;
+    if (!all)
+        return status == PE_OK ? PE_WRITE : status;
+    const char *finding = json_string_value(json_object_get(all, "finding"));
+    json_t *row = json_pack("{s:s, s:s, s:s}", "card", card->id, "question", card->question,
+                            "answer", finding && *finding ? finding : card->question);
+    p->failed += (size_t)json_integer_value(json_object_get(all, "failed"));
+    json_decref(all);
+    return json_array_append_new(p->rows, row) == 0
+               ? PE_OK
+               : pe_fail(err, PE_MEMORY, "no memory for the answers");
+}
+
+static pe_status make_all(pack *p, int threads, pe_error *err)
+{
+    for (size_t i = 0; i < p->count; i++)
+        p->jobs[i] = (crew_job){.name = p->card[i]->id, .leader = i};
+    pe_status status = p->count < 2 || threads < 2 ? make_here(p, err)
+                                                   : crew_run(p->cli, threads, p->count, p->jobs,
+                                                              make_in_crew, goes_on, p, err);
+    for (size_t i = 0; status == PE_OK && i < p->count; i++) {
+        const crew_job *job = &p->jobs[i];
+        if (job->ended && !goes_on(job->status))
+            return pe_fail(err, job->status, "%s", job->err.text);
+        if (job->ended && job->status == PE_TOOL)
+            p->picture = job->err;
+    }
+    for (size_t i = 0; status == PE_OK && i < p->count; i++)
+        status = read_answer(p, p->card[i], err);
     return status;
 }
 
@@ -186,29 +228,55 @@ static pe_status print_list(const pe_cli *cli, pe_error *err)
     return status;
 }
 
+/* In the order of the words, each once; all without a word. */
+static pe_status choose_cards(pack *p, pe_error *err)
+{
+    const pe_cli *cli = p->cli;
+    for (size_t i = 0; !cli->word_count && i < pe_card_count; i++)
+        p->card[p->count++] = &pe_cards[i];
+    for (int w = 0; w < cli->word_count; w++) {
+        const pe_card *card = NULL;
+        pe_status status = find_card(cli->words[w], &card, err);
+        if (status != PE_OK)
+            return status;
+        size_t at = 0;
+        while (at < p->count && p->card[at] != card)
+            at++;
+        p->card[at] = card;
+        p->count += at == p->count;
+    }
+    return PE_OK;
+}
+
+static pe_status make_and_say(pack *p, pe_error *err)
+{
+    const int threads = omp_get_max_threads();
+    pe_status status = choose_cards(p, err);
+    if (status != PE_OK)
+        return status;
+    if (p->count > 1 && threads > 1)
+        omp_set_num_threads(1); /* crew.h: no threads here before it forks */
+    pe_analysis_start();
+    status = open_lab(p, err);
+    if (status == PE_OK)
+        status = make_all(p, threads, err);
+    if (status == PE_OK)
+        status = write_indexes(p, err);
+    if (status == PE_OK)
+        status = print_answers(p, err);
+    return status == PE_OK ? verdict(p, err) : status;
+}
+
 static pe_status run(const pe_cli *cli, pe_error *err)
 {
     if (pe_cli_flag(cli, "list"))
         return print_list(cli, err);
-    const pe_card *card;
-    for (int w = 0; w < cli->word_count; w++)
-        if (find_card(cli->words[w], &card, err) != PE_OK)
-            return PE_USAGE;
-    pe_analysis_start();
     pack *p = pe_allocate(1, sizeof *p, "cards", err);
     if (!p)
         return PE_MEMORY;
     p->cli = cli;
     p->rows = json_array();
-    pe_status status = open_lab(p, err);
-    if (status == PE_OK)
-        status = make_all(p, err);
-    if (status == PE_OK)
-        status = write_indexes(p, err);
-    if (status == PE_OK)
-        status = print_answers(p, err);
-    if (status == PE_OK)
-        status = verdict(p, err);
+    const pe_status status = make_and_say(p, err);
     json_decref(p->rows);
     pe_lab_close(&p->lab);
     pe_release(p);
