@@ -7,7 +7,7 @@ case ${1:-} in
 -*) sed -n '2,4s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 order="distance_sensitivity symmetry numerical_precision extrapolation clipping gallery learning probes
-    effective_context bugs_in_angles bugs_in_conventions bugs_in_shifts bugs_in_offsets bugs_in_slopes cost"
+    effective_context bugs_in_angles bugs_in_conventions bugs_in_shifts bugs_in_offsets bugs_in_slopes bugs_in_training cost"
 limit=3072 # KiB
 width=640 # pixels of a picture in a notebook
 cd "$(dirname "$0")/.."

@@ -176,15 +176,15 @@ static void draw_loaded(board *b, pe_section *section, pe_error *err)
 static void fill_table(board *b, pe_section *section, view v)
 {
     static const char *const ids[] = {"losses", "losses_far", "losses_loaded"};
-    static const char *const captions[] = {"Held-out loss of L tokens",
-                                           "The same of sequences of 4L tokens",
-                                           "The twin's weights with the bug, L tokens"};
+    static const char *const captions[] = {"Held-out loss of L tokens, in nats",
+                                           "The same of sequences of 4L tokens, in nats",
+                                           "The twin's weights with the bug, L tokens, in nats"};
     const pe_sheet_column columns[] = {
-        {"exhibit", NULL, 1, 0},      {"task", NULL, 1, 0},
-        {"twin", "nats", 0, 4},       {v == LOADED ? "with the bug" : "bug", "nats", 0, 4},
-        {"difference", "nats", 0, 2}, {"low", "nats", 0, 2},
-        {"high", "nats", 0, 2},       {"band of seeds", "nats", 0, 2},
-        {"what shows it", NULL, 1, 0}};
+        {"exhibit", NULL, 1, 0},    {"task", NULL, 1, 0},
+        {"twin", NULL, 0, 4},       {v == LOADED ? "with the bug" : "bug", NULL, 0, 4},
+        {"difference", NULL, 0, 2}, {"low", NULL, 0, 2},
+        {"high", NULL, 0, 2},       {"band", NULL, 0, 2},
+        {"shown by", NULL, 1, 0}};
     const size_t count = sizeof columns / sizeof columns[0] - (v != NEAR);
     pe_sheet *sheet = pe_section_table(section, ids[v], captions[v], count, columns);
     sort_board(b, v);

@@ -78,24 +78,48 @@ static const char *shown_by(json_t *row)
 /* Without positions the left neighbour cannot be named; a constant is nothing to softmax. */
 static void the_loss_shows_what_it_must_and_not_what_it_cannot(void)
 {
-    const outcome *o = run("$P gallery train batch_axis distance_off_by_one key_index shaw_cached "
-                           "--quick --seeds 3 --json >rows.json");
+    const outcome *o =
+        run("$P gallery train batch_axis distance_off_by_one key_index shift_unmasked "
+            "shaw_cached --quick --seeds 3 --json >rows.json");
     EXPECT_CODE(o, 0, "gallery train");
     json_t *rows = json_load_file("rows.json", 0, NULL);
     json_t *blind = row_of(rows, "batch_axis", "left neighbour");
-    CU_ASSERT_EQUAL_FATAL(json_array_size(rows), 5);
+    CU_ASSERT_EQUAL_FATAL(json_array_size(rows), 7);
     CU_ASSERT_STRING_EQUAL(shown_by(blind), "the loss");
     CU_ASSERT(number(blind, "near", "low") > number(blind, "near", "band"));
     CU_ASSERT_EQUAL(json_array_size(json_object_get(json_object_get(blind, "near"), "bug_by_seed")),
                     3);
-    static const char *const unseen[] = {"distance_off_by_one", "key_index"};
-    for (int i = 0; i < 2; i++) {
-        json_t *row = row_of(rows, unseen[i], NULL);
+    static const char *const unseen[] = {"distance_off_by_one", "key_index", "shift_unmasked"};
+    for (int i = 0; i < 3; i++) { /* the shifted matrix is wrong above the diagonal alone */
+        json_t *row = row_of(rows, unseen[i], "text");
         CU_ASSERT_STRING_EQUAL(shown_by(row), "neither");
         CU_ASSERT(fabs(number(row, "near", "difference")) < number(row, "near", "band") / 10);
     }
+    json_t *unmasked = row_of(rows, "shift_unmasked", "left neighbour");
+    CU_ASSERT(fabs(number(unmasked, "near", "difference")) >
+              100 * fabs(number(row_of(rows, "shift_unmasked", "text"), "near", "difference")));
     PE_CONTAINS(shown_by(row_of(rows, "shaw_cached", NULL)), "not trained: training is right");
     json_decref(rows);
+}
+
+/* One row for each pair, and a reason for each exhibit without. */
+static void the_page_has_a_row_for_each_pair(void)
+{
+    if (EXHIBIT_STEP > 1)
+        return; /* minutes with sanitizers; the training itself is above */
+    const pe_exhibit *all[64];
+    size_t n = 0;
+    for (; pe_gallery_at(n); n++)
+        all[n] = pe_gallery_at(n);
+    char expected[32];
+    snprintf(expected, sizeof expected, "%zu\n", pe_gallery_pairs(n, all) + 1);
+    EXPECT_CODE(run("$P run bugs_in_training --quick --plot none --out page -q"), 0, "the page");
+    static const char *const tables[] = {"losses", "losses_far", "losses_loaded"};
+    for (int t = 0; t < 3; t++)
+        CU_ASSERT_STRING_EQUAL(run("grep -c . page/bugs_in_training/%s.csv", tables[t])->out,
+                               expected);
+    PE_CONTAINS(run("cat page/bugs_in_training/not_trained.csv")->out, "decoding with a cache");
+    CU_ASSERT_EQUAL(run("grep -q FAIL page/bugs_in_training/verdicts.csv")->code, 1);
 }
 
 static void too_few_seeds_are_refused(void)
@@ -185,7 +209,8 @@ static void kept_trainings_of_two_paths_are_told_apart(void)
 }
 
 PE_TEST_MAIN("gallery: training", PE_TEST(the_loss_shows_what_it_must_and_not_what_it_cannot),
-             PE_TEST(too_few_seeds_are_refused), PE_TEST(the_same_bytes_at_any_number_of_threads),
+             PE_TEST(the_page_has_a_row_for_each_pair), PE_TEST(too_few_seeds_are_refused),
+             PE_TEST(the_same_bytes_at_any_number_of_threads),
              PE_TEST(two_right_ways_or_two_wrong_ones_have_no_difference),
              PE_TEST(exchanged_ways_have_exchanged_losses),
              PE_TEST(kept_trainings_of_two_paths_are_told_apart))
