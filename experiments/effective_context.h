@@ -13,8 +13,6 @@
 
 enum { CONTEXT_LENGTHS = 4 };
 #define CONTEXT_STEADY 0.2 /* exponents of the rounds that lie farther apart are not judged */
-#define CONTEXT_LEAST  0.7
-#define CONTEXT_MOST   1.3
 
 /* One more token after `length` others: with keys and values kept, or by a window computed anew. */
 typedef struct context_costs {

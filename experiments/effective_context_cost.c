@@ -72,8 +72,7 @@ static pe_status ask_kept(pe_model *model, const int32_t *tokens, pe_past *past,
     double row[256];
     pe_status status = PE_OK;
     for (int i = 0; status == PE_OK && i < times; i++) {
-        pe_evaluation one = {
-            .batch = 1, .n = 1, .tokens = tokens, .past = past, .alone = true, .logits = row};
+        pe_evaluation one = {.batch = 1, .n = 1, .tokens = tokens, .past = past, .logits = row};
         status = pe_model_evaluate(model, &one, err);
     }
     return status;
@@ -81,7 +80,7 @@ static pe_status ask_kept(pe_model *model, const int32_t *tokens, pe_past *past,
 
 static pe_status ask_anew(pe_model *model, const int32_t *tokens, int64_t n, pe_error *err)
 {
-    pe_evaluation window = {.batch = 1, .n = n, .tokens = tokens, .alone = true};
+    pe_evaluation window = {.batch = 1, .n = n, .tokens = tokens};
     return pe_model_evaluate(model, &window, err);
 }
 
@@ -133,7 +132,7 @@ static pe_status count_all(const pe_lab *lab, const pe_subject *subject, const i
  */
 
 /* Of this thread's processor and not of the clock on the wall: neither other programs count nor
- * experiments beside this one. */
+ * experiments beside this one. One sequence is the work of the thread that asks. */
 static double processor_seconds(void)
 {
     struct timespec t;

@@ -5,7 +5,6 @@
 #include "model/inside.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 /* ---- the past ---------------------------------------------------------------------------------
@@ -145,15 +144,11 @@ pe_status pe_model_evaluate(pe_model *model, pe_evaluation *job, pe_error *err)
         status = check_past(model, job, err);
     if (status != PE_OK)
         return status;
-    const int threads = omp_get_max_threads();
     status = lend_results(job, &own, err);
-    if (job->alone)
-        omp_set_num_threads(1);
     if (status == PE_OK && model->config.precision == PE_FLOAT)
         status = pe_pass_evaluate_f32(model, job, err);
     else if (status == PE_OK)
         status = pe_pass_evaluate_f64(model, job, err);
-    omp_set_num_threads(threads);
     if (status == PE_OK)
         sum_up(job);
     if (status == PE_OK && job->past) {

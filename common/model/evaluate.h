@@ -30,7 +30,6 @@ typedef struct pe_evaluation {
     int64_t start;          /* index of the first token; 0 but for shifted texts. Ignored with
                              * memory, which counts itself */
     pe_past *past;          /* earlier tokens, which are extended by these; or NULL */
-    bool alone;             /* by the calling thread, without others: for its time */
     pe_status (*check)(pe_error *err); /* asked within layers, for signals: another status than
                                         * PE_OK ends the evaluation with it. Or NULL */
 

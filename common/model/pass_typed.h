@@ -677,6 +677,16 @@ static int M(chunk_of)(int64_t n, int batch)
     return chunk < batch ? chunk : batch;
 }
 
+/* One piece of work is done by the caller: threads that are woken to wait for it cost more than a
+ * token with kept keys. Gives the number of threads that must be set again. */
+static int M(begin_team)(size_t pieces)
+{
+    const int threads = omp_get_max_threads();
+    if (pieces == 1)
+        omp_set_num_threads(1);
+    return threads;
+}
+
 static M(tape) * M(start_tape)(const pe_pass *p, int chunk, pe_error *err)
 {
     M(tape) *t = pe_allocate(1, sizeof *t, "worker", err);
@@ -812,6 +822,7 @@ pe_status M(pe_pass_gradient)(pe_pass *p, pe_pass_room *room, pe_error *err)
         status = pe_instance_prepare(p->model->encoding[l], p->n, err);
     if (status != PE_OK)
         return status;
+    const int threads = M(begin_team)(lanes);
 #pragma omp parallel
     {
         const size_t self = (size_t)omp_get_thread_num();
@@ -845,6 +856,7 @@ pe_status M(pe_pass_gradient)(pe_pass *p, pe_pass_room *room, pe_error *err)
         }
         pe_release(t);
     }
+    omp_set_num_threads(threads);
     if (status != PE_OK)
         return status;
     p->loss = 0;
@@ -902,6 +914,7 @@ pe_status M(pe_pass_evaluate)(pe_model *model, pe_evaluation *job, pe_error *err
         status = pe_instance_prepare(model->encoding[l], held + job->n, err);
     if (status != PE_OK)
         return status;
+    const int threads = M(begin_team)((size_t)chunks);
 #pragma omp parallel
     {
         pe_error own = {0};
@@ -931,5 +944,6 @@ pe_status M(pe_pass_evaluate)(pe_model *model, pe_evaluation *job, pe_error *err
         pe_release(arena);
         pe_release(t);
     }
+    omp_set_num_threads(threads);
     return status;
 }
