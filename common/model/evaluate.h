@@ -60,7 +60,7 @@ typedef struct pe_gradient_job {
     bool training;                   /* dropout and position maps draw */
     uint64_t seed, step;             /* of those draws */
     double loss;                     /* out */
-    double *gradient;                /* (pe_model_size) by all parameters, overwritten, or NULL */
+    double *gradient; /* (pe_model_size) by all parameters, overwritten, or NULL; frozen: 0 */
 } pe_gradient_job;
 pe_status pe_model_gradient(pe_model *model, pe_gradient_job *job, pe_error *err);
 

@@ -791,6 +791,16 @@ static pe_status M(prepare_room)(pe_pass_room *room, const pe_pass *p, size_t la
     return room->squares ? PE_OK : PE_MEMORY;
 }
 
+/* Parameters that are never trained have no gradient: clipping must not see one. */
+static void M(forget_frozen)(const pe_model *model, pe_pass_room *room, size_t lanes)
+{
+    for (size_t i = 0; i < model->block_count; i++) {
+        const pe_model_block *b = &model->blocks[i];
+        for (size_t lane = 0; b->frozen && lane < lanes; lane++)
+            memset((REAL *)room->lane[lane] + b->from, 0, b->count * sizeof(REAL));
+    }
+}
+
 /* Lane 0 becomes the sum of all, in their order; and the norm of it. */
 static double M(sum_lanes)(pe_pass_room *room, size_t lanes, size_t size)
 {
@@ -862,6 +872,7 @@ pe_status M(pe_pass_gradient)(pe_pass *p, pe_pass_room *room, pe_error *err)
     p->loss = 0;
     for (size_t lane = 0; lane < lanes; lane++)
         p->loss += loss[lane];
+    M(forget_frozen)(p->model, room, lanes);
     p->norm = M(sum_lanes)(room, lanes, p->model->size);
     return PE_OK;
 }

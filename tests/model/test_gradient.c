@@ -74,6 +74,8 @@ static void check(const pe_model_config *config, setup how)
         const pe_model_block *b = pe_model_block_at(model, i);
         if (!b->frozen)
             PE_NEAR(b->name, difference_in(model, how, b, gradient), 0, bound);
+        for (size_t at = 0; b->frozen && at < b->count; at++)
+            CU_ASSERT_EQUAL(gradient[b->from + at], 0); /* or clipping would count it */
     }
     free(gradient);
     pe_model_release(model);
