@@ -33,19 +33,59 @@ const char *matter_way_name(matter_way way)
     return ways[way].name;
 }
 
+/* ---- one draw's instances ---- */
+
+/* Two instances with the parameters of this draw: one left exact, one that is rounded. */
+typedef struct pair {
+    pe_instance *exact, *rounded;
+    pe_text_weights weights; /* of this draw */
+} pair;
+
+static void close_pair(pair *p)
+{
+    pe_instance_release(p->exact);
+    pe_instance_release(p->rounded);
+    pe_text_weights_release(&p->weights);
+    *p = (pair){0};
+}
+
+static pe_status open_pair(const pe_lab *lab, const pe_subject *subject, int draw, pair *p,
+                           pe_error *err)
+{
+    const uint64_t seed = lab->size.seed + (uint64_t)draw;
+    const int64_t most = lab->size.length;
+    const pe_dims dims = {.heads = MATTER_HEADS,
+                          .head_dim = MATTER_WIDTH,
+                          .model_dim = MATTER_HEADS * MATTER_WIDTH,
+                          .max_len = most > MATTER_TOKENS ? most : MATTER_TOKENS};
+    *p = (pair){0};
+    pe_status status = precision_with(subject, &dims, seed, NULL, NULL, &p->exact, err);
+    if (status == PE_OK)
+        status = precision_with(subject, &dims, seed, NULL, NULL, &p->rounded, err);
+    if (status == PE_OK && !p->exact->has_quad)
+        status = pe_fail(err, PE_USAGE, "its module has another quad type: no judge");
+    if (status == PE_OK)
+        status = pe_lab_text_weights(lab, p->exact, (uint64_t)draw, &p->weights, err);
+    if (status != PE_OK)
+        close_pair(p);
+    return status;
+}
+
 /* ---- one layer ---- */
 
 /* Text: 64 bytes from another place for each draw. Random: 64 bytes all different, so that every
  * token is its own random vector. */
-static pe_status run_layer(const pe_lab *lab, pe_instance *instance, pe_precision precision,
-                           int content, int draw, int64_t shift, pe_attended *out, pe_error *err)
+static pe_status run_layer(const pe_lab *lab, const pair *p, pe_instance *instance,
+                           pe_precision precision, int content, int draw, int64_t shift,
+                           pe_attended *out, pe_error *err)
 {
     pe_text_job job = {.instance = instance,
                        .precision = precision,
                        .n = MATTER_TOKENS,
                        .shift = shift,
                        .draw = (uint64_t)draw,
-                       .causal = true};
+                       .causal = true,
+                       .weights = &p->weights};
     if (content == MATTER_TEXT) {
         job.first = (int64_t)draw * 3 * MATTER_TOKENS / 2;
         return pe_lab_run_text(lab, &job, out, err);
@@ -106,46 +146,13 @@ static bool is_finite(const change *c)
 
 /* ---- one draw ---- */
 
-/* Two instances with the parameters of this draw: one left exact, one that is rounded. */
-typedef struct pair {
-    pe_instance *exact, *rounded;
-} pair;
-
-static void close_pair(pair *p)
-{
-    pe_instance_release(p->exact);
-    pe_instance_release(p->rounded);
-    *p = (pair){0};
-}
-
-static pe_status open_pair(const pe_lab *lab, const pe_subject *subject, int draw, pair *p,
-                           pe_error *err)
-{
-    const uint64_t seed = lab->size.seed + (uint64_t)draw;
-    const int64_t most = lab->size.length;
-    const pe_dims dims = {.heads = MATTER_HEADS,
-                          .head_dim = MATTER_WIDTH,
-                          .model_dim = MATTER_HEADS * MATTER_WIDTH,
-                          .max_len = most > MATTER_TOKENS ? most : MATTER_TOKENS};
-    *p = (pair){0};
-    pe_status status = precision_with(subject, &dims, seed, NULL, NULL, &p->exact, err);
-    if (status == PE_OK)
-        status = precision_with(subject, &dims, seed, NULL, NULL, &p->rounded, err);
-    if (status == PE_OK && !p->exact->has_quad)
-        status = pe_fail(err, PE_USAGE, "its module has another quad type: no judge");
-    if (status != PE_OK)
-        close_pair(p);
-    return status;
-}
-
 /* The change that a way makes, against a run that is given. */
-static pe_status change_by(const pe_lab *lab, pe_instance *rounded, matter_way way, int content,
-                           int draw, int64_t shift, const pe_attended *want, change *c,
-                           pe_error *err)
+static pe_status change_by(const pe_lab *lab, const pair *p, matter_way way, int content, int draw,
+                           int64_t shift, const pe_attended *want, change *c, pe_error *err)
 {
     pe_attended got = {0};
     pe_status status =
-        run_layer(lab, rounded, ways[way].precision, content, draw, shift, &got, err);
+        run_layer(lab, p, p->rounded, ways[way].precision, content, draw, shift, &got, err);
     if (status == PE_OK)
         *c = compare(&got, want);
     pe_attended_release(&got);
@@ -165,7 +172,7 @@ static pe_status run_starts(const pe_lab *lab, const pair *p, int draw,
     pe_status status = PE_OK;
     for (int s = 0; status == PE_OK && s < MATTER_STARTS; s++)
         if (reachable(p->exact, matter_end[s]))
-            status = run_layer(lab, p->exact, PE_DOUBLE, MATTER_TEXT, draw,
+            status = run_layer(lab, p, p->exact, PE_DOUBLE, MATTER_TEXT, draw,
                                (int64_t)matter_start[s], &want[s], err);
     return status;
 }
@@ -182,8 +189,8 @@ static pe_status over_starts(const pe_lab *lab, const pair *p, matter_way way, i
             found->by_start[way][s] = (double)NAN;
             continue;
         }
-        status = change_by(lab, p->rounded, way, MATTER_TEXT, draw, (int64_t)matter_start[s],
-                           &want[s], &c, err);
+        status =
+            change_by(lab, p, way, MATTER_TEXT, draw, (int64_t)matter_start[s], &want[s], &c, err);
         if (status == PE_OK)
             found->by_start[way][s] += c.of[MATTER_WEIGHTS] / found->far_draws;
     }
@@ -198,7 +205,7 @@ static pe_status over_places(const pe_lab *lab, const pair *p, int draw, const p
         change c;
         status = precision_set_formats(p->rounded, 1u << place, PE_BF16, err);
         if (status == PE_OK)
-            status = change_by(lab, p->rounded, MATTER_FLOAT, MATTER_TEXT, draw, 0, want, &c, err);
+            status = change_by(lab, p, MATTER_FLOAT, MATTER_TEXT, draw, 0, want, &c, err);
         if (status == PE_OK)
             found->by_place[place] += c.of[MATTER_WEIGHTS] / found->far_draws;
     }
@@ -219,7 +226,7 @@ static pe_status both_contents(const pe_lab *lab, const pair *p, matter_way way,
     pe_status status = PE_OK;
     for (int c = 0; status == PE_OK && c < MATTER_CONTENTS; c++) {
         change x;
-        status = change_by(lab, p->rounded, way, c, draw, 0, &want[c], &x, err);
+        status = change_by(lab, p, way, c, draw, 0, &want[c], &x, err);
         if (status != PE_OK)
             break;
         found->not_finite[c][way] += !is_finite(&x);
@@ -238,7 +245,7 @@ static pe_status one_draw(const pe_lab *lab, const pair *p, int draw, double *co
     pe_attended want[MATTER_CONTENTS] = {0}, far[MATTER_STARTS] = {0};
     pe_status status = PE_OK;
     for (int c = 0; status == PE_OK && c < MATTER_CONTENTS; c++)
-        status = run_layer(lab, p->exact, PE_QUADRUPLE, c, draw, 0, &want[c], err);
+        status = run_layer(lab, p, p->exact, PE_QUADRUPLE, c, draw, 0, &want[c], err);
     if (status == PE_OK && further)
         status = run_starts(lab, p, draw, far, err);
     for (int w = 0; status == PE_OK && w < MATTER_WAYS; w++) {

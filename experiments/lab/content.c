@@ -49,8 +49,44 @@ pe_status pe_lab_random_content(const pe_lab *lab, const pe_dims *dims, int64_t 
 
 enum { BYTES = 256 };
 
+void pe_text_weights_release(pe_text_weights *weights)
+{
+    pe_release(weights->table);
+    pe_release(weights->Wq);
+    pe_release(weights->Wk);
+    pe_release(weights->Wv);
+    *weights = (pe_text_weights){0};
+}
+
+/* Of a token's row, with the code beside it where that is how it is joined. */
+static int width_of(const pe_instance *instance)
+{
+    const pe_setup *info = &instance->info;
+    return instance->dims.model_dim + (info->flags & PE_CONCATENATE ? info->embed_width : 0);
+}
+
+pe_status pe_lab_text_weights(const pe_lab *lab, const pe_instance *instance, uint64_t draw,
+                              pe_text_weights *weights, pe_error *err)
+{
+    const pe_dims *dims = &instance->dims;
+    const size_t d = (size_t)dims->model_dim, wide = (size_t)width_of(instance);
+    const size_t columns = (size_t)dims->heads * (size_t)dims->head_dim;
+    const double sigma = 1 / sqrt((double)wide);
+    *weights = (pe_text_weights){
+        .table = normals(lab, "text table", draw, BYTES * d, 1, err),
+        .Wq = normals(lab, "text Wq", draw, wide * columns, sigma, err),
+        .Wk = normals(lab, "text Wk", draw, wide * columns, sigma, err),
+        .Wv = normals(lab, "text Wv", draw, wide * columns, sigma, err),
+    };
+    if (weights->table && weights->Wq && weights->Wk && weights->Wv)
+        return PE_OK;
+    pe_text_weights_release(weights);
+    return PE_MEMORY;
+}
+
 typedef struct text_layer {
-    double *table, *Wq, *Wk, *Wv;
+    pe_text_weights own; /* empty where they are lent */
+    const pe_text_weights *weights;
     int64_t *ids;
     double *coord;
     int64_t *index;
@@ -59,35 +95,28 @@ typedef struct text_layer {
 
 static void release_layer(text_layer *layer)
 {
-    pe_release(layer->table);
-    pe_release(layer->Wq);
-    pe_release(layer->Wk);
-    pe_release(layer->Wv);
+    pe_text_weights_release(&layer->own);
     pe_release(layer->ids);
     pe_release(layer->coord);
     pe_release(layer->index);
     pe_wide_release(&layer->rows);
 }
 
-static pe_status make_layer(const pe_lab *lab, const pe_text_job *job, int width, text_layer *layer,
+static pe_status make_layer(const pe_lab *lab, const pe_text_job *job, text_layer *layer,
                             pe_error *err)
 {
     const pe_dims *dims = &job->instance->dims;
-    const size_t d = (size_t)dims->model_dim, wide = (size_t)width;
-    const size_t columns = (size_t)dims->heads * (size_t)dims->head_dim;
-    const double sigma = 1 / sqrt((double)width);
     *layer = (text_layer){
-        .table = normals(lab, "text table", job->draw, BYTES * d, 1, err),
-        .Wq = normals(lab, "text Wq", job->draw, wide * columns, sigma, err),
-        .Wk = normals(lab, "text Wk", job->draw, wide * columns, sigma, err),
-        .Wv = normals(lab, "text Wv", job->draw, wide * columns, sigma, err),
+        .weights = job->weights ? job->weights : &layer->own,
         .ids = pe_allocate((size_t)job->n, sizeof(int64_t), "token ids", err),
         .coord =
             pe_allocate((size_t)job->n * (size_t)dims->axes, sizeof(double), "coordinates", err),
         .index = pe_allocate((size_t)job->n, sizeof(int64_t), "indices", err),
     };
-    if (!layer->table || !layer->Wq || !layer->Wk || !layer->Wv || !layer->ids || !layer->coord ||
-        !layer->index)
+    if (!layer->ids || !layer->coord || !layer->index)
+        return PE_MEMORY;
+    if (!job->weights &&
+        pe_lab_text_weights(lab, job->instance, job->draw, &layer->own, err) != PE_OK)
         return PE_MEMORY;
     for (int64_t t = 0; t < job->n; t++) {
         layer->ids[t] = lab->text[(size_t)(job->first + t) % lab->text_length];
@@ -101,19 +130,17 @@ static pe_status make_layer(const pe_lab *lab, const pe_text_job *job, int width
 pe_status pe_lab_run_text(const pe_lab *lab, const pe_text_job *job, pe_attended *result,
                           pe_error *err)
 {
-    const pe_setup *info = &job->instance->info;
-    const int d = job->instance->dims.model_dim;
-    int width = d + (info->flags & PE_CONCATENATE ? info->embed_width : 0);
+    int width = width_of(job->instance);
     text_layer layer = {0};
     pe_layered layered = {0};
     *result = (pe_attended){0};
-    pe_status status = make_layer(lab, job, width, &layer, err);
+    pe_status status = make_layer(lab, job, &layer, err);
     if (status == PE_OK) {
         const pe_embedding_job embedding = {.instance = job->instance,
                                             .precision = job->precision,
                                             .n = job->n,
                                             .ids = layer.ids,
-                                            .table = layer.table,
+                                            .table = layer.weights->table,
                                             .vocabulary = BYTES,
                                             .padding_id = -1,
                                             .coord = layer.coord};
@@ -135,9 +162,9 @@ pe_status pe_lab_run_text(const pe_lab *lab, const pe_text_job *job, pe_attended
             .x = layer.rows.hi,
             .x_lo = layer.rows.lo,
             .width = width,
-            .Wq = layer.Wq,
-            .Wk = layer.Wk,
-            .Wv = layer.Wv,
+            .Wq = layer.weights->Wq,
+            .Wk = layer.weights->Wk,
+            .Wv = layer.weights->Wv,
         };
         status = pe_run_layer(&whole, &layered, err);
     }

@@ -139,6 +139,15 @@ void pe_content_release(pe_content *content);
 /* One attention layer over real text: bytes first, first + 1, ... (n of them) -> rows of a random
  * table N(0,1) (256, d_model) + the variant's code -> W_q, W_k, W_v ~ N(0, 1/d_model) -> attention.
  * Tables and weights are keyed by (seed, draw), the same for every variant. */
+typedef struct pe_text_weights {
+    double *table, *Wq, *Wk, *Wv; /* owned */
+} pe_text_weights;
+
+/* Those of a draw, for an instance's sizes: for who runs many layers with them. Owned. PE_MEMORY */
+pe_status pe_lab_text_weights(const pe_lab *lab, const pe_instance *instance, uint64_t draw,
+                              pe_text_weights *weights, pe_error *err);
+void pe_text_weights_release(pe_text_weights *weights);
+
 typedef struct pe_text_job {
     pe_instance *instance;
     pe_precision precision;
@@ -146,6 +155,7 @@ typedef struct pe_text_job {
     int64_t shift; /* added to all positions: coordinates and indices */
     uint64_t draw;
     bool causal;
+    const pe_text_weights *weights; /* of this draw and instance; lent; NULL: made for this run */
 } pe_text_job;
 pe_status pe_lab_run_text(const pe_lab *lab, const pe_text_job *job, pe_attended *result,
                           pe_error *err);
