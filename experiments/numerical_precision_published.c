@@ -358,12 +358,14 @@ pe_status precision_published(precision_run *run, pe_error *err)
     if (status != PE_OK)
         return status;
     judge_agreement(section, "P6", "reports of bugs", &a);
-    pe_say(section,
-           "Notes. gpt-neox#1003 and vllm#54620 compare with a float table, these rows with the "
-           "exact one; the digits shown do not change. The 0.4205 of vllm#54620 is the error "
-           "before the finished sine is stored in fp16 (0.42042 after it). diffusers#13920 says "
-           "that all positions are equal: there are two. openvino#36896 reports 2850, which is "
-           "truncation; 2851 is a tie and rounds to 2852. candle#3520 has the bug right and its "
-           "numbers wrong.");
+    pe_say(
+        section,
+        "Notes. gpt-neox#1003 and vllm#54620 compare with a float table, these rows with the "
+        "exact one; the digits shown do not change. The 0.4205 of vllm#54620 is the error "
+        "before the finished sine is stored in fp16 (0.42042 after it). diffusers#13920 says "
+        "that all positions are equal: there are two. openvino#36896 reports 2850, which is "
+        "truncation; 2851 is a tie and rounds to 2852. candle#3520 has the bug right and its "
+        "numbers wrong. Not applicable are figures that were reported and are not ours; the page "
+        "of the bug gallery says why.");
     return pe_lab_step(run->lab, "published figures", 0.98, err);
 }
