@@ -173,11 +173,11 @@ static void what_cannot_be_written_is_found_before_the_work(void)
         {"$N attend good -o locked/out", 5, "locked"},
         {"$N table shaw -q -o locked/t.csv", 5, "locked/t.csv"},
     };
-    if (run("mkdir -p locked && chmod 555 locked && chmod 755 . && setpriv --reuid=65534 "
-            "--regid=65534 --clear-groups \"$P\" version")
-            ->code != 0)
-        return;
-    setenv("N", "setpriv --reuid=65534 --regid=65534 --clear-groups $P", 1);
+    run("mkdir -p locked && chmod 555 locked && chmod 755 .");
+    const char *nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups $P";
+    setenv("N", geteuid() == 0 ? nobody : "$P", 1);
+    if (run("eval \"$N version\"")->code != 0)
+        return; /* root without setpriv, or in a place that nobody may enter */
     for (size_t i = 0; i < sizeof as_nobody / sizeof as_nobody[0]; i++) {
         const outcome *o = run("eval \"%s\"", as_nobody[i].command);
         EXPECT_CODE(o, as_nobody[i].code, as_nobody[i].command);
