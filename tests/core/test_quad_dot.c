@@ -128,7 +128,7 @@ static void numbers_out_of_range_go_the_plain_way(void)
         huge *= (pe_quad)0x1p1000;
         tiny *= (pe_quad)0x1p-1000;
     }
-    const pe_quad up[] = {huge, 1}, down[] = {tiny, tiny}, less = tiny * 0x1p-400;
+    const pe_quad up[] = {huge, 1}, down[] = {tiny, tiny}, less = tiny * (pe_quad)0x1p-400;
     CU_ASSERT(pe_quad_dot(1, up, 1, up, 1) == huge * huge);
     CU_ASSERT(pe_quad_dot(2, up, 1, down, 1) == huge * tiny + tiny);
     CU_ASSERT(pe_quad_dot(1, down, 1, down, 1) == tiny * tiny);
