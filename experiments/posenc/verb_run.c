@@ -608,7 +608,8 @@ const pe_cli_verb verb_run = {
         "bugs_in_offsets, bugs_in_shifts, "
         "bugs_in_slopes, bugs_in_training, gallery) or all. Every number in a report comes from "
         "this run, and every "
-        "report names its command.",
+        "report names its command. Several experiments run side by side in processes of their own, "
+        "as many as there are threads; the last line says how many seconds each took.",
     .examples = "posenc run all                            # every experiment, all variants\n"
                 "posenc run symmetry --length 64 --plot svg # one, smaller, SVG only\n"
                 "posenc run all --plugin ./mine.so          # with an encoding of your own",
