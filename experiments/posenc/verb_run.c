@@ -364,6 +364,9 @@ static pe_status run_one(const pe_cli *cli, pe_lab *lab, const pe_experiment *ex
     state_facts(cli, experiment, result);
     pe_status status = experiment->run(lab, result, err);
     state_parameters(lab, result);
+    if (lab->keep && (status == PE_INTERRUPTED || status == PE_TERMINATED))
+        pe_fail(err, status, "interrupted; %s keeps what was trained, and the same command goes on",
+                keep);
     if (status == PE_OK)
         status = keep_result(cli, result, experiment->id, folder, err);
     pe_result_release(result);
