@@ -160,10 +160,10 @@ static void judge(view *v, const pe_subject *subject, const context_costs *c, do
 static void fill_sheet(const view *v, const pe_subject *subject, const context_costs *c)
 {
     for (int i = 0; i < CONTEXT_LENGTHS; i++) {
-        const double row[] = {c->length[i],     c->pairs_kept[i], c->pairs_anew[i],
-                              1e6 * c->kept[i], 1e6 * c->anew[i], c->anew[i] / c->kept[i]};
+        const double row[] = {c->length[i], c->pairs_anew[i] / c->pairs_kept[i], 1e6 * c->kept[i],
+                              1e6 * c->anew[i], c->anew[i] / c->kept[i]};
         pe_sheet_text(v->sheet, subject->variant->title);
-        for (int j = 0; j < 6; j++)
+        for (int j = 0; j < 5; j++)
             pe_sheet_number(v->sheet, row[j]);
     }
 }
@@ -229,14 +229,13 @@ static pe_status one_subject(pe_lab *lab, view *v, const pe_subject *subject, pe
 pe_status context_memory(pe_lab *lab, pe_result *result, pe_error *err)
 {
     static const pe_sheet_column columns[] = {
-        {"variant", NULL, 1, 0},    {"length", "tokens", 0, 5},
-        {"kept pairs", NULL, 0, 6}, {"recomputed pairs", NULL, 0, 8},
-        {"kept", "us/token", 0, 3}, {"recomputed", "us/token", 0, 3},
-        {"ratio", NULL, 0, 3}};
+        {"variant", NULL, 1, 0},    {"length", "tokens", 0, 5},       {"pairs, ratio", NULL, 0, 5},
+        {"kept", "us/token", 0, 3}, {"recomputed", "us/token", 0, 3}, {"time, ratio", NULL, 0, 3}};
     view v = {.least = DBL_MAX};
     v.section = pe_result_section(result, "Kept keys and values against recomputed windows");
-    v.sheet = pe_section_table(v.section, "memory",
-                               "One more token, one causal layer of four heads", 7, columns);
+    v.sheet =
+        pe_section_table(v.section, "memory",
+                         "One more token, one causal layer: recomputed against kept", 6, columns);
     for (int i = 0; i < lab->subject_count; i++) {
         const pe_subject *subject = &lab->subjects[i];
         pe_error own = {0};
