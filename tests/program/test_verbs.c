@@ -36,6 +36,8 @@ static const char *const elsewhere[] = {
     "--against-torch",         /* program.bench, with peers of its own */
     "posenc gallery run all",  /* program.gallery_*, each exhibit */
     "posenc bench txl:2048",   /* program.bench, smaller */
+    "posenc cards --out",      /* program.cards, each card */
+    "posenc gallery train",    /* program.gallery_training, smaller */
     "posenc bench plain:512 ", /* as above */
 };
 
