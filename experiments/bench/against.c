@@ -27,14 +27,17 @@ static pe_status median_of(const double *x, int64_t n, double *median, double *l
     return status;
 }
 
+/* Runs that are not counted: until memory has settled, or, to choose a setting only, until one was
+ * long. */
 static pe_status start_keeper(const pe_against_job *job, const pe_peer_setting *setting,
-                              pe_peer *keeper, pe_error *err)
+                              bool to_choose, pe_peer *keeper, pe_error *err)
 {
-    double seconds;
+    double seconds = 0;
     pe_status status =
         pe_peer_start(job->python, job->workload, setting, true, job->threads, keeper, err);
     for (int i = 0; status == PE_OK && i < PE_PEER_SETTLES; i++)
-        status = pe_peer_run(keeper, &seconds, err);
+        if (!to_choose || seconds < long_trial)
+            status = pe_peer_run(keeper, &seconds, err);
     return status;
 }
 
@@ -44,7 +47,7 @@ static pe_status try_setting(const pe_against_job *job, const pe_peer_setting *s
     pe_peer keeper;
     double seconds = 0;
     int count = 0;
-    pe_status status = start_keeper(job, setting, &keeper, err);
+    pe_status status = start_keeper(job, setting, true, &keeper, err);
     while (status == PE_OK && count < TRIALS && seconds < long_trial) {
         status = pe_peer_run(&keeper, &seconds, err);
         *least = count++ == 0 || seconds < *least ? seconds : *least;
@@ -123,7 +126,7 @@ static pe_status compare(const pe_against_job *job, pe_workload *w, const pe_pee
     if (status == PE_OK)
         status = pe_peer_start(job->python, job->workload, best, false, job->threads, &peer, err);
     if (status == PE_OK)
-        status = start_keeper(job, best, &keeper, err);
+        status = start_keeper(job, best, false, &keeper, err);
     if (status == PE_OK)
         status = take_turns(job, w, &peer, &keeper, times, &count, err);
     result->ours_mb = pe_bench_status_mb("VmHWM") - base;
