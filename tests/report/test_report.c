@@ -225,6 +225,22 @@ static void a_hostile_run_json_reads_nothing_outside_its_folder(void)
     remove(folder("evil/run.json"));
 }
 
+/* Take out how long the run took, the one thing that two runs may differ in. */
+static size_t forget_seconds(const char *name, char *bytes, size_t size)
+{
+    static const char member[] = "\"seconds\": ";
+    if (strcmp(name, "run.json") != 0)
+        return size;
+    bytes[size] = '\0';
+    char *number = strstr(bytes, member);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(number);
+    number += sizeof member - 1;
+    const size_t digits = strspn(number, "0123456789.e+-");
+    CU_ASSERT(digits > 0);
+    memmove(number, number + digits, size - (size_t)(number - bytes) - digits);
+    return size - digits;
+}
+
 static int same_files(const char *a, const char *b)
 {
     size_t compared = 0;
@@ -236,13 +252,14 @@ static int same_files(const char *a, const char *b)
         char name[512];
         snprintf(name, sizeof name, "%s/%s", a, e->d_name);
         FILE *f = fopen(folder(name), "rb");
-        size_t size = fread(text, 1, sizeof text, f);
+        size_t size = forget_seconds(e->d_name, text, fread(text, 1, sizeof text - 1, f));
         fclose(f);
         snprintf(name, sizeof name, "%s/%s", b, e->d_name);
         f = fopen(folder(name), "rb");
-        size_t same = f ? fread(other, 1, sizeof other, f) : 0;
+        size_t same = f ? fread(other, 1, sizeof other - 1, f) : 0;
         if (f)
             fclose(f);
+        same = same ? forget_seconds(e->d_name, other, same) : 0;
         if (size != same || memcmp(text, other, size) != 0) {
             printf("  %s differs\n", e->d_name);
             closedir(d);
