@@ -1,6 +1,7 @@
 /* Time, memory and results of both forms. */
 #include "cost.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "bench/process.h"
 
@@ -99,9 +100,9 @@ static pe_status time_call(pe_instance *instance, const arrays *a, int64_t n, pe
     const int least = method == PE_TILED ? REPEATS : 1;
     for (int i = 0; status == PE_OK && i < MOST_REPEATS && (i < least || total < enough_seconds);
          i++) {
-        const double begin = pe_bench_seconds();
+        const double begin = pe_seconds();
         status = call(instance, a, n, method, err);
-        const double taken = pe_bench_seconds() - begin;
+        const double taken = pe_seconds() - begin;
         total += taken;
         *seconds = fmin(*seconds, taken);
     }

@@ -1,6 +1,7 @@
 /* What the machine can do at most: numbers moved, numbers multiplied, and where attention lies
  * (Williams, Waterman and Patterson 2009, doi:10.1145/1498765.1498785). */
 #include "cost.h"
+#include "base/clock.h"
 
 #include "bench/process.h"
 #include "bench/workload.h"
@@ -21,9 +22,9 @@ static pe_status time_workload(const char *name, double *seconds, pe_error *err)
     *seconds = HUGE_VAL;
     status = w.run(&w, &sum, err); /* to warm up */
     for (int i = 0; status == PE_OK && i < REPEATS; i++) {
-        const double begin = pe_bench_seconds();
+        const double begin = pe_seconds();
         status = w.run(&w, NULL, err);
-        *seconds = fmin(*seconds, pe_bench_seconds() - begin);
+        *seconds = fmin(*seconds, pe_seconds() - begin);
     }
     pe_workload_release(&w);
     return status;

@@ -1,21 +1,14 @@
 #include "cli/progress.h"
 
 #include "cli/print.h"
+#include "base/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define QUIET_SECONDS 2.0
 #define LEAST_SECONDS 0.1
-
-static double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static bool can_rewrite_a_line(void)
 {
@@ -32,7 +25,7 @@ void pe_progress_begin(pe_progress *p, const pe_cli *cli, const char *what, size
 {
     const bool quiet = cli && pe_cli_flag(cli, "quiet");
     pe_progress_begin_at(p, !quiet && can_rewrite_a_line() ? stderr : NULL, what, total,
-                         now_seconds());
+                         pe_seconds());
 }
 
 /* What stood there before is covered by blanks: no escape sequence, which NO_COLOR would forbid. */
@@ -60,7 +53,14 @@ void pe_progress_step_at(pe_progress *p, size_t done, double now)
 void pe_progress_step(pe_progress *p, size_t done)
 {
     if (p->out)
-        pe_progress_step_at(p, done, now_seconds());
+        pe_progress_step_at(p, done, pe_seconds());
+}
+
+void pe_progress_share(void *context, const char *what, double share)
+{
+    pe_progress *p = context;
+    p->what = what;
+    pe_progress_step(p, (size_t)(PE_PROGRESS_PARTS * share));
 }
 
 void pe_progress_end(pe_progress *p)

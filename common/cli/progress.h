@@ -22,6 +22,11 @@ void pe_progress_begin(pe_progress *p, const pe_cli *cli, const char *what, size
 /* `done` of the total are finished. */
 void pe_progress_step(pe_progress *p, size_t done);
 
+/* For who computes without a command line: `context` is a pe_progress of PE_PROGRESS_PARTS, `share`
+ * of the whole is done, and `what` (lent until the next call) comes next. */
+enum { PE_PROGRESS_PARTS = 1000 };
+void pe_progress_share(void *context, const char *what, double share);
+
 /* The line, if there is one, is wiped away. */
 void pe_progress_end(pe_progress *p);
 

@@ -1,6 +1,7 @@
 #include "plot/gnuplot.h"
 
 #include "plot/utf8.h"
+#include "base/clock.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -189,13 +190,6 @@ static pe_status start(child *c, char *const *arguments, pe_error *err)
 
 /* ---- the talk ---- */
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* A write into a pipe that nobody reads raises SIGPIPE for this thread: hold it back, and take it
  * away before it can arrive, unless it was on its way already. */
 static ssize_t write_without_signal(int to, const void *bytes, size_t size)
@@ -246,7 +240,7 @@ static talk_end talk(child *c, const pe_buffer *script, double until, pe_buffer 
 {
     size_t given = 0;
     while (c->out >= 0 || c->messages >= 0) {
-        double left = until - now();
+        double left = until - pe_seconds();
         if (left <= 0)
             return TALK_LATE;
         struct pollfd ends[] = {{.fd = c->in, .events = POLLOUT},
@@ -277,7 +271,7 @@ static int has_ended(pid_t pid)
 static int finish(child *c, talk_end end, double until)
 {
     int status = 0, ended = 0;
-    while (end == TALK_ENDED && !(ended = has_ended(c->pid)) && now() < until)
+    while (end == TALK_ENDED && !(ended = has_ended(c->pid)) && pe_seconds() < until)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     kill(-c->pid, SIGKILL);
     while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
@@ -391,7 +385,7 @@ static pe_status run(char *const *arguments, const pe_buffer *script, pe_buffer 
                      pe_buffer *messages, pe_error *err)
 {
     child c;
-    double until = now() + atomic_load(&deadline_seconds);
+    double until = pe_seconds() + atomic_load(&deadline_seconds);
     pe_status status = start(&c, arguments, err);
     if (status != PE_OK)
         return status;

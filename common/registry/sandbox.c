@@ -1,4 +1,5 @@
 #include "registry/sandbox.h"
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What comes through the pipe before the answer itself. */
@@ -90,19 +90,12 @@ static void be_child(int pipe_end, const pe_limits *limits, pe_sandboxed work, v
 
 /* ---- the parent ------------------------------------------------------------------------------ */
 
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Read until `bytes` are there, the other end is closed, or the time is up; gives how many came. */
 static size_t read_until(int file, char *to, size_t bytes, double deadline, bool *late)
 {
     size_t got = 0;
     while (got < bytes) {
-        const double left = deadline - seconds_now();
+        const double left = deadline - pe_seconds();
         if (left <= 0) {
             *late = true;
             break;
@@ -158,7 +151,7 @@ static pe_status listen_to(int pipe_end, pid_t child, const char *what, const pe
     bool late = false;
     size_t got = 0;
     if (message)
-        got = read_until(pipe_end, message, bytes, seconds_now() + limits->wall_seconds, &late);
+        got = read_until(pipe_end, message, bytes, pe_seconds() + limits->wall_seconds, &late);
     close(pipe_end);
     const int how = end_child(child, late || !message);
     if (!message)

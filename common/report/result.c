@@ -1,5 +1,6 @@
 #include "report/result_data.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "plot/axis.h"
 #include "plot/utf8.h"
@@ -8,7 +9,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { LONGEST_ID = 64, MOST_TEXT = 1 << 16 };
 
@@ -70,19 +70,12 @@ static void check_id(pe_result *result, const char *id, int for_folder)
 
 /* ---- life ---- */
 
-double pe_result_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 pe_result *pe_result_new(const char *id, const char *title, const char *question, pe_error *err)
 {
     pe_result *result = pe_allocate(1, sizeof *result, "result", err);
     if (!result)
         return NULL;
-    result->began = pe_result_clock();
+    result->began = pe_seconds();
     char **empty[] = {&result->finding,   &result->command, &result->version,
                       &result->precision, &result->blas,    &result->compiler};
     for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++)

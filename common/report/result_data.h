@@ -87,7 +87,6 @@ struct pe_result {
     pe_error error; /* the first; PE_OK while all is well */
 };
 
-double pe_result_clock(void); /* seconds, of a clock that never goes back */
 size_t pe_sheet_rows(const pe_sheet *sheet);
 /* For people: "0.25", "1.5·10⁻⁶", "" for a NaN. digits 0: 6 */
 enum { PE_SHOWN_NUMBER = 32 };

@@ -4,6 +4,7 @@
 #include "report/result_data.h"
 #include "report/sha256.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "io/csv.h"
 #include "io/input.h"
@@ -290,7 +291,7 @@ static pe_status make_run(const run_folder *run, pe_buffer *out)
     pe_put_text(&m, root, "blas", r->blas);
     pe_put_text(&m, root, "compiler", r->compiler);
     pe_put(&m, root, "threads", json_integer((json_int_t)r->threads));
-    pe_put_number(&m, root, "seconds", round(1000 * (pe_result_clock() - r->began)) / 1000);
+    pe_put_number(&m, root, "seconds", round(1000 * (pe_seconds() - r->began)) / 1000);
     pe_put(
         &m, root, "pictures",
         json_boolean(run->pictures.missing.status == PE_OK && !(run->formats & PE_REPORT_UNDRAWN)));

@@ -1,5 +1,6 @@
 #include "bench/against.h"
 #include "analysis/summary.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "bench/peer.h"
 #include "bench/process.h"
@@ -78,16 +79,16 @@ static pe_status find_best(const pe_against_job *job, const pe_peer_setting **be
 static pe_status take_turns(const pe_against_job *job, pe_workload *w, pe_peer *peer,
                             pe_peer *keeper, double *times, int64_t *count, pe_error *err)
 {
-    const double start = pe_bench_seconds();
+    const double start = pe_seconds();
     pe_status status = PE_OK;
     for (*count = 0; status == PE_OK && *count < job->reps; (*count)++) {
         const int64_t i = *count;
-        if (i >= FEWEST && pe_bench_seconds() - start > job->seconds)
+        if (i >= FEWEST && pe_seconds() - start > job->seconds)
             break;
         let_settle();
-        const double begin = pe_bench_seconds();
+        const double begin = pe_seconds();
         status = w->run(w, NULL, err);
-        times[i] = pe_bench_seconds() - begin;
+        times[i] = pe_seconds() - begin;
         let_settle();
         if (status == PE_OK)
             status = pe_peer_run(peer, &times[job->reps + i], err);

@@ -1,8 +1,6 @@
-/* What this process takes: wall-clock time and resident memory. */
+/* How much resident memory this process takes. */
 #ifndef PE_BENCH_PROCESS_H
 #define PE_BENCH_PROCESS_H
-
-double pe_bench_seconds(void); /* since some moment */
 
 /* A member of /proc/self/status in MiB, "VmRSS" or "VmHWM"; 0 where there is no such file. */
 double pe_bench_status_mb(const char *member);

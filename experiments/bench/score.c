@@ -1,5 +1,6 @@
 #include "bench/score.h"
 #include "analysis/summary.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "bench/against.h"
 #include "bench/process.h"
@@ -16,9 +17,9 @@ typedef struct times {
 
 static pe_status time_one(pe_workload *w, double *seconds, pe_error *err)
 {
-    const double begin = pe_bench_seconds();
+    const double begin = pe_seconds();
     pe_status status = w->run(w, NULL, err);
-    *seconds = pe_bench_seconds() - begin;
+    *seconds = pe_seconds() - begin;
     return status;
 }
 
@@ -26,12 +27,12 @@ static pe_status time_one(pe_workload *w, double *seconds, pe_error *err)
 static pe_status take_turns(const pe_score_job *job, pe_workload *ours, pe_workload *other,
                             times *t, pe_error *err)
 {
-    const double begin = pe_bench_seconds();
+    const double begin = pe_seconds();
     pe_status status = time_one(ours, t->ours, err);
     if (status == PE_OK && other)
         status = time_one(other, t->other, err);
     for (t->count = 0; status == PE_OK && t->count < job->reps; t->count++) {
-        if (t->count >= FEWEST && pe_bench_seconds() - begin > job->seconds)
+        if (t->count >= FEWEST && pe_seconds() - begin > job->seconds)
             break;
         status = time_one(ours, &t->ours[t->count], err);
         if (status == PE_OK && other)

@@ -136,9 +136,8 @@ pe_status pe_lab_random_content(const pe_lab *lab, const pe_dims *dims, int64_t 
                                 pe_content *content, pe_error *err);
 void pe_content_release(pe_content *content);
 
-/* One attention layer over real text: bytes first, first + 1, ... (n of them) -> rows of a random
- * table N(0,1) (256, d_model) + the variant's code -> W_q, W_k, W_v ~ N(0, 1/d_model) -> attention.
- * Tables and weights are keyed by (seed, draw), the same for every variant. */
+/* A table of token rows and projections. Tables and weights are keyed by (seed, draw), the same for
+ * every variant. */
 typedef struct pe_text_weights {
     double *table, *Wq, *Wk, *Wv; /* owned */
 } pe_text_weights;
@@ -148,6 +147,9 @@ pe_status pe_lab_text_weights(const pe_lab *lab, const pe_instance *instance, ui
                               pe_text_weights *weights, pe_error *err);
 void pe_text_weights_release(pe_text_weights *weights);
 
+/* One attention layer over real text: bytes first, first + 1, ... (n of them) -> rows of a random
+ * table N(0,1) (256, d_model) + the variant's code -> W_q, W_k, W_v ~ N(0, 1/d_model) -> attention.
+ */
 typedef struct pe_text_job {
     pe_instance *instance;
     pe_precision precision;

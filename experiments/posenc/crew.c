@@ -2,6 +2,7 @@
 
 #include "cli/progress.h"
 #include "cli/signals.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -36,13 +37,6 @@ typedef struct board {
 /* In a child: where it tells how it goes. */
 static board *shared;
 static size_t own_seat;
-
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- the child ----------------------------------------------------------------------------------
  */
@@ -94,13 +88,13 @@ static bool is_led_by(const crew *c, size_t which, size_t leader)
 static pe_status do_job(const crew *c, size_t which)
 {
     seat *s = &shared->seats[which];
-    const double begun = seconds_now();
+    const double begun = pe_seconds();
     if (dup2(c->printed[which], STDOUT_FILENO) < 0)
         _exit(1);
     own_seat = which;
     s->status = c->work(c->context, which, &s->err);
     fflush(stdout);
-    s->seconds = seconds_now() - begun;
+    s->seconds = pe_seconds() - begun;
     atomic_store(&s->answered, 1);
     return s->status;
 }

@@ -91,19 +91,12 @@ static json_t *row_of_untrained(const pe_exhibit *e)
     return json_pack("{s:s, s:n, s:s}", "exhibit", e->id, "task", "shown by", why);
 }
 
-static void show_progress(void *context, const char *what, double share)
-{
-    pe_progress *progress = context;
-    progress->what = what;
-    pe_progress_step(progress, (size_t)(1000 * share));
-}
-
 static pe_status train(const pe_cli *cli, pe_lab *lab, const pe_course *course, size_t n,
                        const pe_exhibit *const *list, pe_trained_pair *pairs, pe_error *err)
 {
     pe_progress progress;
-    pe_progress_begin(&progress, cli, "gallery", 1000);
-    lab->progress = show_progress;
+    pe_progress_begin(&progress, cli, "gallery", PE_PROGRESS_PARTS);
+    lab->progress = pe_progress_share;
     lab->progress_context = &progress;
     const pe_status status = pe_gallery_train(lab, course, n, list, pairs, err);
     lab->progress = NULL;

@@ -5,6 +5,7 @@
 
 #include "analysis/start.h"
 #include "analysis/summary.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "bench/against.h"
 #include "bench/process.h"
@@ -42,16 +43,16 @@ static const pe_cli_group bench_options = PE_CLI_GROUP("Benchmark", options);
 static pe_status time_workload(pe_workload *w, int64_t reps, double most, double *times,
                                size_t *count, double *checksum, pe_error *err)
 {
-    const double begin = pe_bench_seconds();
+    const double begin = pe_seconds();
     for (*count = 0; *count <= (size_t)reps; (*count)++) {
-        const double start = pe_bench_seconds();
+        const double start = pe_seconds();
         pe_status status = w->run(w, *count == 0 ? checksum : NULL, err);
-        times[*count] = pe_bench_seconds() - start;
+        times[*count] = pe_seconds() - start;
         if (status == PE_OK)
             status = pe_signals_check(err);
         if (status != PE_OK)
             return status;
-        if (pe_bench_seconds() - begin > most && *count >= 3) {
+        if (pe_seconds() - begin > most && *count >= 3) {
             (*count)++;
             break;
         }

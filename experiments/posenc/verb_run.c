@@ -3,6 +3,7 @@
 #include "verbs.h"
 
 #include "analysis/start.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/names.h"
 #include "cli/print.h"
@@ -23,7 +24,6 @@
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static const pe_cli_option options[] = {
@@ -271,20 +271,6 @@ typedef struct plan {
     crew_job jobs[CREW_JOBS]; /* in the same order */
 } plan;
 
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void show_progress(void *context, const char *what, double share)
-{
-    pe_progress *progress = context;
-    progress->what = what;
-    pe_progress_step(progress, (size_t)(1000 * share));
-}
-
 enum { PLOT_ALL, PLOT_SVG, PLOT_PNG, PLOT_ASCII, PLOT_NONE };
 
 static unsigned formats_of(const pe_cli *cli)
@@ -388,16 +374,16 @@ static pe_status run_here(plan *p, pe_error *err)
 {
     (void)err;
     p->lab->check = pe_signals_check;
-    p->lab->progress = show_progress;
+    p->lab->progress = pe_progress_share;
     for (size_t i = 0; i < p->count; i++) {
         crew_job *job = &p->jobs[i];
         pe_progress progress;
-        const double begun = seconds_now();
-        pe_progress_begin(&progress, p->cli, p->list[i]->title, 1000);
+        const double begun = pe_seconds();
+        pe_progress_begin(&progress, p->cli, p->list[i]->title, PE_PROGRESS_PARTS);
         p->lab->progress_context = &progress;
         job->status = run_one(p->cli, p->lab, p->list[i], &job->err);
         pe_progress_end(&progress);
-        job->seconds = seconds_now() - begun;
+        job->seconds = pe_seconds() - begun;
         job->ended = true;
         if (!goes_on(job->status))
             break;
@@ -493,7 +479,7 @@ static void make_jobs(plan *p)
 
 static pe_status run_all(plan *p, int threads, pe_error *err)
 {
-    const double begun = seconds_now();
+    const double begun = pe_seconds();
     char folder[4096];
     make_jobs(p);
     for (size_t i = 0; i < p->count; i++) {
@@ -503,7 +489,7 @@ static pe_status run_all(plan *p, int threads, pe_error *err)
     pe_status status = one_by_one(p->count, threads) ? run_here(p, err)
                                                      : crew_run(p->cli, threads, p->count, p->jobs,
                                                                 work_in_crew, goes_on, p, err);
-    say_times(p, seconds_now() - begun);
+    say_times(p, pe_seconds() - begun);
     if (status != PE_OK)
         return status;
     status = first_failure(p, err);

@@ -1,6 +1,7 @@
 /* posenc train: a small transformer with a variant, on text or on a generated task. */
 #include "verbs.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "cli/print.h"
 #include "cli/progress.h"
@@ -12,7 +13,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const pe_cli_option model_table[] = {
     {"layers", 0, PE_CLI_INT, "N", "4", 1, 256, false, "blocks of attention and MLP"},
@@ -88,13 +88,6 @@ typedef struct job {
     double tokens; /* of a step */
 } job;
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* First of all: who has mistyped a variant should not be asked for a file before. */
 static pe_status choose_variants(job *j, pe_error *err)
 {
@@ -155,7 +148,7 @@ static pe_status show(pe_training *training, void *context, pe_error *err)
 {
     job *j = context;
     const int64_t step = pe_training_step(training), done = step - j->first;
-    const double took = seconds() - j->began;
+    const double took = pe_seconds() - j->began;
     const double left = (double)(pe_cli_int(j->cli, "steps") - step);
     (void)err;
     if (done > 0 && took > 0)
@@ -251,7 +244,7 @@ static pe_status train(job *j, pe_error *err)
 {
     const size_t steps = (size_t)pe_cli_int(j->cli, "steps");
     j->first = pe_training_step(j->training);
-    j->began = seconds();
+    j->began = pe_seconds();
     snprintf(j->what, sizeof j->what, "training");
     pe_progress_begin(&j->progress, j->cli, j->what, steps);
     pe_status status = pe_training_run(j->training, 0, err);
@@ -259,7 +252,7 @@ static pe_status train(job *j, pe_error *err)
     if ((status == PE_INTERRUPTED || status == PE_TERMINATED) && pe_cli_text(j->cli, "out"))
         return pe_fail(err, status, "interrupted after step %lld, which %s keeps; --resume goes on",
                        (long long)pe_training_step(j->training), pe_cli_text(j->cli, "out"));
-    return status == PE_OK ? print_summary(j, seconds() - j->began, err) : status;
+    return status == PE_OK ? print_summary(j, pe_seconds() - j->began, err) : status;
 }
 
 static pe_status run(const pe_cli *cli, pe_error *err)

@@ -4,8 +4,6 @@
 #include "model/train.h"
 #include "models.h"
 
-#include <omp.h>
-
 enum { LAYERS = 4, WIDTH = 64, SPLIT = 4, LENGTHS = 4, FIRST = 256, SYMBOLS = 16 };
 
 /* The most bytes that one step holds at once, beyond what the training holds before it. */
@@ -63,7 +61,6 @@ static void memory_of_a_step_is_linear_in_the_length(void)
 {
     static const char *const ids[] = {"learned", "shaw", "transformer_xl", "rope"};
     const double page = 2.0 * (1 << 20), rounding = 2 * page;
-    const int threads = omp_get_max_threads();
     for (size_t v = 0; v < sizeof ids / sizeof ids[0]; v++) {
         double bytes[LENGTHS];
         for (int i = 0; i < LENGTHS; i++)
@@ -79,7 +76,6 @@ static void memory_of_a_step_is_linear_in_the_length(void)
             CU_ASSERT(grown <= 2 * before + rounding);
         }
     }
-    omp_set_num_threads(threads);
 }
 
 PE_TEST_MAIN("model: memory of training", PE_TEST(memory_of_a_step_is_linear_in_the_length))
