@@ -194,8 +194,8 @@ static void finish(view *v, const last_query *l)
                        "One layer, no content, gradients by the values. The line is 0.99.");
     pe_section_figure(v->section, v->figure);
     pe_say(v->section,
-           "%d of the biases with rows by distance fall in a straight line; for all their heads "
-           "the softmax is a geometric series, and the window that holds 99 %% of the gradient "
+           "Biases by distance that fall in a straight line: %d. For all their heads the softmax "
+           "is a geometric series, and the window that holds 99 %% of the gradient "
            "over %lld tokens has a closed form. %d of %d heads agree exactly.",
            v->linear, (long long)l->n, v->right, v->heads);
 }

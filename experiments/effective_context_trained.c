@@ -269,11 +269,12 @@ static void say(const pe_lab *lab, const view *v, pe_result *result)
            v->short_sighted == 0 || v->far_sighted == 0
                ? " At this scale there is no such contrast to be seen."
                : "");
-    snprintf(finding, sizeof finding,
-             "Gradients give the exact horizon of linear biases; trained on %d tokens, %d of %d "
-             "encodings have an effective context of at most that; kept keys and values give the "
-             "logits of a recomputed window.",
-             TRAINED, v->short_sighted, v->short_sighted + v->far_sighted);
+    snprintf(
+        finding, sizeof finding,
+        "Gradients give the exact horizon of linear biases. After training on %d tokens the "
+        "effective context is no longer than that for %d of %d encodings. Kept keys and values "
+        "give the logits of a recomputed window.",
+        TRAINED, v->short_sighted, v->short_sighted + v->far_sighted);
     pe_result_finding(result, finding);
 }
 

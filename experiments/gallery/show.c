@@ -233,7 +233,7 @@ static void say_finding(pe_result *result, size_t n, const gallery_seen *seen)
     }
     snprintf(text, sizeof text,
              "%zu exhibits: %zu of %zu stated figures reproduced; %s moves most attention (%.0f %% "
-             "on average), and %zu break no claim, so that only values find them.",
+             "on average). Only values find those that break no claim: %zu.",
              n, agree, figures, seen[worst].exhibit->id,
              100 * seen[worst].damage->value[PE_DAMAGE_ATTENTION], silent);
     pe_result_finding(result, text);

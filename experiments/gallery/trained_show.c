@@ -262,8 +262,8 @@ static void say_claims(const board *b, pe_section *section)
             broken += b->row[i]->exhibit->breaks != 0;
         }
     pe_say(section,
-           "Of the %zu that neither shows, %zu break a claim of their twin, so that a check of "
-           "properties finds them in a second. A bug with which a model trains as well is still a "
+           "Of the %zu that neither shows, a check of properties finds %zu: they break a claim of "
+           "their twin. A bug with which a model trains as well is still a "
            "bug for everybody who loads its weights into the right code.",
            silent, broken);
 }
@@ -440,8 +440,6 @@ static void state_course(const pe_course *course, pe_result *result)
         int64_t value;
     } rows[] = {{"L", "tokens of a trained sequence", course->length},
                 {"4L", "tokens of the longer ones", course->far},
-                {"steps", "of each training", course->steps},
-                {"batch", "sequences of a step", course->batch},
                 {"seeds", "trainings of each model", course->seeds}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char value[32];

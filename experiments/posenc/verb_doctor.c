@@ -4,6 +4,7 @@
 #include "cli/print.h"
 #include "cli/version.h"
 #include "io/output.h"
+#include "kernels/kernels.h"
 #include "plot/gnuplot.h"
 
 #include <omp.h>
@@ -102,6 +103,7 @@ static void check_build(json_t *rows)
     const bool quad = json_is_true(json_object_get(version, "quad"));
     const bool library = blas && strstr(blas, "BLAS");
     add(rows, "BLAS", library, blas ? blas : "unknown");
+    add(rows, "kernels", true, pe_kernels_now()->name);
     add(rows, "quad", quad, quad ? "more digits than double" : "no more digits than double here");
     json_decref(version);
 }
@@ -130,7 +132,7 @@ static pe_status run(const pe_cli *cli, pe_error *err)
     static const char *const columns[] = {"check", "state", "found"};
     json_t *rows = json_array();
     const bool gnuplot = examine(cli, rows);
-    rows = pe_rows_complete(rows, gnuplot ? 11 : 8);
+    rows = pe_rows_complete(rows, gnuplot ? 12 : 9);
     pe_status status = pe_print_rows(cli, rows, 3, columns, err);
     json_decref(rows);
     if (status == PE_OK && !gnuplot)

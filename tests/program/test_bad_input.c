@@ -281,7 +281,8 @@ static void without_gnuplot_the_doctor_says_so_with_exit_code_3(void)
 {
     static const bad list[] = {{"PATH=/nowhere $P doctor", 3, "install gnuplot-nox"}};
     EXPECT_ALL(list);
-    const outcome *o = run("PATH=/nowhere $P doctor --json");
+    const outcome *o = run("PATH=/nowhere POSENC_KERNELS=portable $P doctor --json");
+    PE_CONTAINS(o->out, "\"portable\"");
     PE_CONTAINS(o->out, "\"missing\"");
 }
 
