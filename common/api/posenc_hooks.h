@@ -16,7 +16,8 @@
  *   - rounding counts as the identity: a twin differentiates at the values that were stored;
  *   - gradients that were not asked for (members of pe_tile_gradient, pe_run_gradient) are NULL;
  *   - din of map_vjp gets the whole gradient, that of pass-through columns too;
- *   - in logits_vjp ds is 0 where a pair is not allowed, and draw there is ignored;
+ *   - dbias of pair_vjp and ds of logits_vjp are 0 where a pair is not allowed, and draw there is
+ *     ignored;
  *   - plan_vjp runs once, after all others, on what they added to dplan.
  * A twin may be NULL where it could add nothing: those of embed, relative and pair when the variant
  * has no parameters but frozen ones, that of plan without PE_ON_PARAMETERS. A variant that lacks
@@ -124,7 +125,8 @@ typedef struct PE_H(pe_ops) {
     void (*relative_vjp)(const PE_H(pe_call) * c, int n, const double *offset,
                          const PE_H(pe_rows) * drows);
 
-    /* A content-free bias of a tile from coordinates alone: bias (H, nq, nk), after the scale. */
+    /* A content-free bias of a tile from coordinates alone: bias (H, nq, nk), after the scale.
+     * Entries that are not allowed are ignored. */
     void (*pair)(const PE_H(pe_call) * c, const PE_H(pe_tile) * tile, PE_H_REAL *bias);
     void (*pair_vjp)(const PE_H(pe_call) * c, const PE_H(pe_tile) * tile, const PE_H_REAL *dbias);
 

@@ -26,14 +26,23 @@ static lab transparent(double threshold)
 }
 #endif
 
-/* The bias of tokens at coordinates x: (heads, n, n). */
-static pe_real *PE(biases)(lab *l, int n, const double *x)
+/* The bias of tokens at coordinates x: (heads, n, n); pair (i, j) may be seen unless i + j is a
+ * multiple of `gaps`. */
+static pe_real *PE(biases_but)(lab *l, int n, const double *x, int gaps)
 {
     const pe_call c = PE(lab_call)(l);
-    const pe_tile tile = {.nq = n, .nk = n, .head = -1, .qx = x, .kx = x};
+    unsigned char *allowed = lab_keep((size_t)(n * n), 1);
+    for (int at = 0; at < n * n; at++)
+        allowed[at] = gaps == 0 || (at / n + at % n) % gaps != 0;
+    const pe_tile tile = {.nq = n, .nk = n, .head = -1, .qx = x, .kx = x, .allowed = allowed};
     pe_real *bias = lab_keep((size_t)(l->dims.heads * n * n), sizeof *bias);
     l->variant->PE_OPS->pair(&c, &tile, bias);
     return bias;
+}
+
+static pe_real *PE(biases)(lab *l, int n, const double *x)
+{
+    return PE(biases_but)(l, n, x, 0);
 }
 
 /* The paper's formula for one pair, with log(c x + 1) as it stands there. */
@@ -108,6 +117,27 @@ static void PE(mirrors)(void)
     lab_end();
 }
 
+/* A pair that may not be seen is left out, and the others do not notice. */
+static void PE(leaves_out)(void)
+{
+    enum { N = 13, HEADS = 3, GAPS = 3 };
+    lab l = make(HEADS, 7, 12);
+    CU_ASSERT_TRUE_FATAL(lab_setup(&l));
+    double x[N];
+    for (int i = 0; i < N; i++)
+        x[i] = i;
+    const pe_real *bias = PE(biases_but)(&l, N, x, GAPS);
+    lab_error e = {0};
+    for (int at = 0; at < HEADS * N * N; at++) {
+        const int i = at / N % N, j = at % N;
+        if ((i + j) % GAPS == 0)
+            CU_ASSERT_EQUAL(bias[at], 0);
+        PE(lab_meet)(&e, bias[at], (i + j) % GAPS ? PE(formula)(&l, at / (N * N), i, j) : 0);
+    }
+    PE_NEAR("bias", e.worst, 0, 64 * (double)PE_EPS * (1 + e.largest));
+    lab_end();
+}
+
 static void PE(nan_stays)(void)
 {
     const double x[2] = {3, 1};
@@ -162,6 +192,13 @@ static void up_to_the_threshold_it_is_symmetric_and_relative_beyond_it_is_neithe
     mirrors_f128();
 }
 
+static void pairs_that_may_not_be_seen_are_left_out(void)
+{
+    leaves_out_f64();
+    leaves_out_f32();
+    leaves_out_f128();
+}
+
 static void nan_in_a_parameter_is_nan_in_the_bias(void)
 {
     nan_stays_f64();
@@ -205,6 +242,7 @@ static void several_axes_are_refused_by_a_sentence(void)
 PE_TEST_MAIN("variants: fire", PE_TEST(the_bias_is_the_papers_formula),
              PE_TEST(distances_are_interpolated_between_zero_and_one_at_any_length),
              PE_TEST(up_to_the_threshold_it_is_symmetric_and_relative_beyond_it_is_neither),
+             PE_TEST(pairs_that_may_not_be_seen_are_left_out),
              PE_TEST(nan_in_a_parameter_is_nan_in_the_bias),
              PE_TEST(positions_shares_and_biases_are_stored_where_the_host_says),
              PE_TEST(parameters_have_the_shapes_of_a_two_layer_network),

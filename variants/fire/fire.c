@@ -18,6 +18,8 @@
  *   - copies that subtract the logarithms, or leave out the + 1, are other functions. */
 #include "posenc.h"
 
+#include <string.h>
+
 #ifdef PE_FIRST
 enum { WIDTH, INIT_C, THRESHOLD, EPS };
 static const pe_option options[] = {
@@ -27,6 +29,7 @@ static const pe_option options[] = {
     {"eps", PE_REAL, 0, 0, 1, NULL, "added to the denominator; 1e-6 in the published code"}};
 
 enum { C, L_MULTIPLIER, W1, B1, W2, B2 };
+enum { TOGETHER = 64 };
 
 static void add_positive(pe_setup *s, const char *name, double value, const char *meaning)
 {
@@ -55,7 +58,8 @@ static bool setup(pe_setup *s)
     add_positive(s, "L_multiplier", 1, "threshold L in units of the option threshold");
     add_layer(s, "W1", "b1", 1, width);
     add_layer(s, "W2", "b2", width, s->dims->heads);
-    s->scratch = 2 * (size_t)width; /* hidden units, and their gradients */
+    /* hidden units, their gradients, biases */
+    s->scratch = TOGETHER * (2 * (size_t)width + (size_t)s->dims->heads);
     s->claims = PE_CLAIM_CONTENT_FREE | PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY;
     return true;
 }
@@ -73,47 +77,70 @@ static pe_real PE(normaliser)(const pe_call *c, pe_real i)
     return PE(psi)(c, i > threshold ? i : threshold) + pe_opt_real(c, EPS);
 }
 
-/* The hidden layer at x. Written so that NaN stays NaN, where fmax(x, 0) would lose it. */
-static void PE(hidden)(const pe_call *c, pe_real x, pe_real *unit)
+/* Pairs whose key may be seen go through the network TOGETHER at a time: its layers are then
+ * products of matrices. */
+typedef struct PE(pairs) {
+    int n;
+    size_t place[TOGETHER]; /* i * nk + j */
+    pe_real at[TOGETHER];   /* i */
+    pe_real distance[TOGETHER], top[TOGETHER], whole[TOGETHER];
+    pe_real share[TOGETHER]; /* top / whole: psi(distance) / psi(max(L, i)) */
+} PE(pairs);
+
+/* The next pairs of the tile from place *next on. */
+static void PE(take_pairs)(const pe_call *c, const pe_tile *tile, size_t *next, PE(pairs) * some)
 {
-    const int width = (int)pe_opt_int(c, WIDTH);
-    for (int k = 0; k < width; k++) {
-        const pe_real before = c->w[W1][k] * x + c->w[B1][k];
-        unit[k] = before < 0 ? 0 : before;
+    const size_t nk = (size_t)tile->nk, end = (size_t)tile->nq * nk;
+    size_t row = end;
+    pe_real at = 0, whole = 0;
+    some->n = 0;
+    for (; *next < end && some->n < TOGETHER; ++*next) {
+        if (!tile->allowed[*next])
+            continue;
+        if (row != *next / nk) {
+            row = *next / nk;
+            at = pe_at(c, PE_AT_POSITION, pe_num(tile->qx[row]));
+            whole = PE(normaliser)(c, at);
+        }
+        const pe_real key = pe_at(c, PE_AT_POSITION, pe_num(tile->kx[*next % nk]));
+        const int p = some->n++;
+        some->place[p] = *next;
+        some->at[p] = at;
+        some->whole[p] = whole;
+        some->distance[p] = pe_fabs(at - key);
+        some->top[p] = PE(psi)(c, some->distance[p]);
+        some->share[p] = pe_at(c, PE_AT_PHASE, some->top[p] / whole);
     }
 }
 
-/* Biases of all heads, `stride` apart; heads side by side, so that their sums need not wait for one
- * another. */
-static void PE(biases)(const pe_call *c, const pe_real *unit, size_t stride, pe_real *bias)
+/* The hidden layer of each pair, unit (n, width). Written so that NaN stays NaN, where fmax(x, 0)
+ * would lose it. */
+static void PE(hidden)(const pe_call *c, const PE(pairs) * some, pe_real *unit)
 {
-    enum { AT_ONCE = 8 };
-    const int width = (int)pe_opt_int(c, WIDTH), heads = c->dims->heads;
-    for (int from = 0; from < heads; from += AT_ONCE) {
-        const int count = heads - from < AT_ONCE ? heads - from : AT_ONCE;
-        pe_real sum[AT_ONCE];
-        for (int h = 0; h < count; h++)
-            sum[h] = c->w[B2][from + h];
-        for (int k = 0; k < width; k++)
-            for (int h = 0; h < count; h++)
-                sum[h] += c->w[W2][k * heads + from + h] * unit[k];
-        for (int h = 0; h < count; h++)
-            bias[(size_t)(from + h) * stride] = pe_at(c, PE_AT_TABLE, sum[h]);
-    }
+    const int width = (int)pe_opt_int(c, WIDTH);
+    const pe_real *w = c->w[W1], *b = c->w[B1];
+    for (int p = 0; p < some->n; p++, unit += width)
+        for (int k = 0; k < width; k++) {
+            const pe_real before = w[k] * some->share[p] + b[k];
+            unit[k] = before < 0 ? 0 : before;
+        }
 }
 
 static void PE(pair)(const pe_call *c, const pe_tile *tile, pe_real *bias)
 {
-    const size_t nq = (size_t)tile->nq, nk = (size_t)tile->nk;
-    for (size_t i = 0; i < nq; i++) {
-        const pe_real at = pe_at(c, PE_AT_POSITION, pe_num(tile->qx[i]));
-        const pe_real whole = PE(normaliser)(c, at);
-        for (size_t j = 0; j < nk; j++) {
-            const pe_real distance = at - pe_at(c, PE_AT_POSITION, pe_num(tile->kx[j]));
-            const pe_real share = PE(psi)(c, pe_fabs(distance)) / whole;
-            PE(hidden)(c, pe_at(c, PE_AT_PHASE, share), c->scratch);
-            PE(biases)(c, c->scratch, nq * nk, bias + i * nk + j);
-        }
+    const size_t all = (size_t)tile->nq * (size_t)tile->nk;
+    const int width = (int)pe_opt_int(c, WIDTH), heads = c->dims->heads;
+    pe_real *unit = c->scratch, *sum = unit + 2 * TOGETHER * width;
+    PE(pairs) some;
+    memset(bias, 0, (size_t)heads * all * sizeof *bias); /* pairs that may not be seen */
+    for (size_t next = 0; PE(take_pairs)(c, tile, &next, &some), some.n > 0;) {
+        PE(hidden)(c, &some, unit);
+        c->lent->gemm(false, false, some.n, heads, width, 1, unit, width, c->w[W2], heads, 0, sum,
+                      heads);
+        for (int p = 0; p < some.n; p++)
+            for (int h = 0; h < heads; h++)
+                bias[(size_t)h * all + some.place[p]] =
+                    pe_at(c, PE_AT_TABLE, sum[p * heads + h] + c->w[B2][h]);
     }
 }
 
@@ -135,54 +162,51 @@ static void PE(share_vjp)(const pe_call *c, pe_real at, pe_real distance, pe_rea
         c->g[L_MULTIPLIER][0] += dwhole * unit * c->w[C][0] / (1 + c->w[C][0] * threshold);
 }
 
-/* From the gradients of the hidden units to W1 and b1; returns the one of the share. */
-static pe_real PE(hidden_vjp)(const pe_call *c, pe_real share, const pe_real *unit,
-                              const pe_real *dunit)
+/* From the gradients of the hidden units (n, width) to W1 and b1, and on through the shares. */
+static void PE(hidden_vjp)(const pe_call *c, const PE(pairs) * some, const pe_real *unit,
+                           pe_real *dunit)
 {
-    pe_real dshare = 0;
-    for (int k = 0; k < (int)pe_opt_int(c, WIDTH); k++) {
-        const pe_real dbefore = unit[k] == 0 ? 0 : dunit[k]; /* relu */
-        c->g[W1][k] += dbefore * share;
-        c->g[B1][k] += dbefore;
-        dshare += dbefore * c->w[W1][k];
-    }
-    return dshare;
+    const int width = (int)pe_opt_int(c, WIDTH);
+    pe_real *dw = c->g[W1], *db = c->g[B1], dshare[TOGETHER];
+    for (int p = 0; p < some->n; p++)
+        for (int k = p * width; k < (p + 1) * width; k++)
+            dunit[k] = unit[k] == 0 ? 0 : dunit[k]; /* relu */
+    c->lent->gemm(false, false, 1, width, some->n, 1, some->share, some->n, dunit, width, 1, dw,
+                  width);
+    for (int p = 0; p < some->n; p++)
+        for (int k = 0; k < width; k++)
+            db[k] += dunit[p * width + k];
+    c->lent->gemm(false, false, some->n, 1, width, 1, dunit, width, c->w[W1], 1, 0, dshare, 1);
+    for (int p = 0; p < some->n; p++)
+        PE(share_vjp)(c, some->at[p], some->distance[p], some->top[p], some->whole[p], dshare[p]);
 }
 
-/* From the biases of all heads, `stride` apart, to W2, b2 and the hidden units. */
-static void PE(heads_vjp)(const pe_call *c, const pe_real *dbias, size_t stride,
-                          const pe_real *unit, pe_real *dunit)
+/* Gradients of the pairs by their biases (n, H), from the tile's (H, nq, nk). */
+static void PE(gather)(const pe_call *c, const PE(pairs) * some, const pe_real *dbias, size_t all,
+                       pe_real *dsum)
 {
-    const int width = (int)pe_opt_int(c, WIDTH), heads = c->dims->heads;
-    for (int h = 0; h < heads; h++)
-        c->g[B2][h] += dbias[(size_t)h * stride];
-    for (int k = 0; k < width; k++) {
-        const pe_real *w = c->w[W2] + k * heads;
-        pe_real *g = c->g[W2] + k * heads, sum = 0;
+    const int heads = c->dims->heads;
+    for (int p = 0; p < some->n; p++)
         for (int h = 0; h < heads; h++) {
-            g[h] += dbias[(size_t)h * stride] * unit[k];
-            sum += dbias[(size_t)h * stride] * w[h];
+            dsum[p * heads + h] = dbias[(size_t)h * all + some->place[p]];
+            c->g[B2][h] += dsum[p * heads + h];
         }
-        dunit[k] = sum;
-    }
 }
 
 static void PE(pair_vjp)(const pe_call *c, const pe_tile *tile, const pe_real *dbias)
 {
-    const size_t nq = (size_t)tile->nq, nk = (size_t)tile->nk;
-    pe_real *unit = c->scratch, *dunit = c->scratch + pe_opt_int(c, WIDTH);
-    for (size_t i = 0; i < nq; i++) {
-        const pe_real at = pe_at(c, PE_AT_POSITION, pe_num(tile->qx[i]));
-        const pe_real whole = PE(normaliser)(c, at);
-        for (size_t j = 0; j < nk; j++) {
-            const pe_real key = pe_at(c, PE_AT_POSITION, pe_num(tile->kx[j]));
-            const pe_real distance = pe_fabs(at - key);
-            const pe_real top = PE(psi)(c, distance);
-            const pe_real share = pe_at(c, PE_AT_PHASE, top / whole);
-            PE(hidden)(c, share, unit);
-            PE(heads_vjp)(c, dbias + i * nk + j, nq * nk, unit, dunit);
-            PE(share_vjp)(c, at, distance, top, whole, PE(hidden_vjp)(c, share, unit, dunit));
-        }
+    const size_t all = (size_t)tile->nq * (size_t)tile->nk;
+    const int width = (int)pe_opt_int(c, WIDTH), heads = c->dims->heads;
+    pe_real *unit = c->scratch, *dunit = unit + TOGETHER * width, *dsum = dunit + TOGETHER * width;
+    PE(pairs) some;
+    for (size_t next = 0; PE(take_pairs)(c, tile, &next, &some), some.n > 0;) {
+        PE(hidden)(c, &some, unit);
+        PE(gather)(c, &some, dbias, all, dsum);
+        c->lent->gemm(true, false, width, heads, some.n, 1, unit, width, dsum, heads, 1, c->g[W2],
+                      heads);
+        c->lent->gemm(false, true, some.n, width, heads, 1, dsum, heads, c->w[W2], heads, 0, dunit,
+                      width);
+        PE(hidden_vjp)(c, &some, unit, dunit);
     }
 }
 
