@@ -1,13 +1,23 @@
-# Sourced by experiments/run.sh and tests/run.sh: make sure that what a build needs is there.
+# Sourced by experiments/run.sh and tests/run.sh: make sure that what a build needs is there, and configure it.
 #   posenc_need MODE    MODE is run, test or all (CI: both compilers and the format); ends the script when something is missing and may not be
 #                       installed (POSENC_INSTALL=no, or not Debian/Ubuntu, or no root and no sudo).
 # Packages are looked for with dpkg, so an installed machine needs no network.
 
-posenc_packages_run="gcc cmake make pkg-config libgsl-dev libopenblas-dev libjansson-dev gnuplot-nox fonts-dejavu-core"
+posenc_packages_run="gcc cmake make ninja-build pkg-config libgsl-dev libopenblas-dev libjansson-dev gnuplot-nox fonts-dejavu-core"
 posenc_packages_test="$posenc_packages_run libcunit1-dev libmpfr-dev python3"
 posenc_packages_all="$posenc_packages_test clang libomp-dev clang-format"
 
 posenc_say() { printf '%s\n' "$*" >&2; }
+
+# posenc_configure FOLDER [CMake options]: with Ninja, which builds us in two thirds of Make's time, unless the folder has its build files.
+posenc_configure() {
+    folder=$1
+    shift
+    if [ ! -f "$folder/CMakeCache.txt" ] && [ -z "${CMAKE_GENERATOR:-}" ] && command -v ninja >/dev/null; then
+        set -- -G Ninja "$@"
+    fi
+    cmake -S . -B "$folder" "$@"
+}
 
 posenc_missing() {
     for package in $1; do

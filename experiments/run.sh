@@ -18,7 +18,7 @@ build=build/release
 posenc_say "== configure and build ($build)"
 mkdir -p build
 {
-    cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DPOSENC_TESTS=OFF &&
+    posenc_configure "$build" -DCMAKE_BUILD_TYPE=Release -DPOSENC_TESTS=OFF &&
         cmake --build "$build" --target posenc -j "$(nproc 2>/dev/null || echo 2)"
 } >build/release.log 2>&1 || {
     tail -n 30 build/release.log >&2

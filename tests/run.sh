@@ -17,7 +17,7 @@ build_and_test() { # folder, ctest options, then cmake options
     folder=build/$1
     shift
     posenc_say "== $folder"
-    cmake -S . -B "$folder" -DPOSENC_WERROR=ON "$@" >"build/log" 2>&1 || { cat build/log >&2; exit 1; }
+    posenc_configure "$folder" -DPOSENC_WERROR=ON "$@" >"build/log" 2>&1 || { cat build/log >&2; exit 1; }
     cmake --build "$folder" -j "$jobs" >"build/log" 2>&1 || { tail -n 40 build/log >&2; exit 1; }
     ctest --test-dir "$folder" --output-on-failure -j "$jobs" --output-junit junit.xml $ctest_options
 }
@@ -26,7 +26,7 @@ build_and_test() { # folder, ctest options, then cmake options
 fuzz_all() {
     command -v clang >/dev/null || { posenc_say "no clang here: skipped"; return 0; }
     posenc_say "== build/fuzz"
-    cmake -S . -B build/fuzz -DPOSENC_WERROR=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 \
+    posenc_configure build/fuzz -DPOSENC_WERROR=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=-O1 \
         -DCMAKE_C_COMPILER=clang -DPOSENC_FUZZ=ON -DPOSENC_SANITIZE=address,undefined \
         >build/log 2>&1 || { cat build/log >&2; exit 1; }
     cmake --build build/fuzz -j "$jobs" --target fuzzers >build/log 2>&1 || { tail -n 40 build/log >&2; exit 1; }
