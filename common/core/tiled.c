@@ -285,9 +285,15 @@ static void PE(add_values)(PE(worker) * w, const PE(place) * t, int g)
 /* ---- one work item ----------------------------------------------------------------------------
  */
 
+/* Rows of the buffers (G, QUERIES, ...) from the first to the last that the item has. */
+static size_t PE(rows_in_use)(const PE(worker) * w, const PE(place) * t)
+{
+    return (size_t)((w->group - 1) * QUERIES + t->tq);
+}
+
 static void PE(start_item)(PE(worker) * w, const PE(place) * t)
 {
-    const size_t group = (size_t)(w->group * QUERIES);
+    const size_t group = PE(rows_in_use)(w, t);
     memset(w->sum, 0, group * sizeof *w->sum);
     memset(w->seen, 0, group);
     memset(w->acc, 0, group * (size_t)w->p->D * sizeof *w->acc);

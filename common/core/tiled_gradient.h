@@ -197,7 +197,7 @@ static void PE(start_block)(PE(pullback) * x, const PE(place) * t)
     PE(worker) *w = &x->w;
     const PE(pe_parts) *p = w->p;
     const bool divide = !(p->a->instance->info.flags & PE_NO_SOFTMAX_SUM);
-    const size_t group = (size_t)(w->group * QUERIES), band = group * (size_t)w->rows;
+    const size_t group = PE(rows_in_use)(w, t), band = group * (size_t)w->rows;
     PE(start_item)(w, t);
     memset(x->content, 0, group * (size_t)p->W * sizeof *x->content);
     memset(x->terms, 0, group * (size_t)p->D * sizeof *x->terms);

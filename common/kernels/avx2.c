@@ -32,11 +32,12 @@ HERE static void pack(int n, int k, const float *b, int ldb, float *panels)
     }
 }
 
-/* A block of `rows` (a constant after inlining) times up to 16 columns: c = alpha times the
- * product, or with `add` c += the product. Element (r, p) of a stands at r row + p step. All 16
- * columns of b may be read. */
-HERE_INLINE void block(const int rows, const bool add, int wide, int k, float alpha, const float *a,
-                       size_t row, size_t step, const float *b, size_t ldb, float *c, int ldc)
+/* A block of `rows` (a constant after inlining) times up to 16 columns, or up to 8 when not
+ * `both`: c = alpha times the product, or with `add` c += the product. Element (r, p) of a stands
+ * at r row + p step. All 16 or 8 columns of b may be read. */
+HERE_INLINE void block(const int rows, const bool both, const bool add, int wide, int k,
+                       float alpha, const float *a, size_t row, size_t step, const float *b,
+                       size_t ldb, float *c, int ldc)
 {
     const __m256i left = first_lanes(wide), right = first_lanes(wide - VECTOR);
     const __m256 factor = _mm256_set1_ps(alpha);
@@ -44,26 +45,32 @@ HERE_INLINE void block(const int rows, const bool add, int wide, int k, float al
     for (int r = 0; r < rows; r++) {
         float *at = c + (size_t)r * (size_t)ldc;
         x[r] = add ? _mm256_maskload_ps(at, left) : _mm256_setzero_ps();
-        y[r] = add ? _mm256_maskload_ps(at + VECTOR, right) : _mm256_setzero_ps();
+        if (both)
+            y[r] = add ? _mm256_maskload_ps(at + VECTOR, right) : _mm256_setzero_ps();
     }
     for (int p = 0; p < k; p++, a += step, b += ldb) {
-        const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + VECTOR);
+        const __m256 b0 = _mm256_loadu_ps(b), b1 = both ? _mm256_loadu_ps(b + VECTOR) : b0;
         for (int r = 0; r < rows; r++) {
             const __m256 v = _mm256_broadcast_ss(a + (size_t)r * row);
             x[r] = _mm256_fmadd_ps(v, b0, x[r]);
-            y[r] = _mm256_fmadd_ps(v, b1, y[r]);
+            if (both)
+                y[r] = _mm256_fmadd_ps(v, b1, y[r]);
         }
     }
     for (int r = 0; r < rows; r++) {
         float *at = c + (size_t)r * (size_t)ldc;
         _mm256_maskstore_ps(at, left, add ? x[r] : _mm256_mul_ps(factor, x[r]));
-        _mm256_maskstore_ps(at + VECTOR, right, add ? y[r] : _mm256_mul_ps(factor, y[r]));
+        if (both)
+            _mm256_maskstore_ps(at + VECTOR, right, add ? y[r] : _mm256_mul_ps(factor, y[r]));
     }
 }
 
 #define CASE(count, add)                                                                           \
     case count:                                                                                    \
-        block(count, add, wide, k, alpha, a, row, step, b, ldb, c, ldc);                           \
+        if (wide > VECTOR)                                                                         \
+            block(count, true, add, wide, k, alpha, a, row, step, b, ldb, c, ldc);                 \
+        else                                                                                       \
+            block(count, false, add, wide, k, alpha, a, row, step, b, ldb, c, ldc);                \
         break;
 #define BLOCKS(add)                                                                                \
     switch (rows) {                                                                                \

@@ -85,38 +85,46 @@ HERE static void pack(int n, int k, const float *b, int ldb, float *panels)
                              _mm512_setzero_ps());
 }
 
-/* A block of `rows` (a constant after inlining) times up to 32 columns: c = alpha times the
- * product, or with `add` c += the product. Element (r, p) of a stands at r row + p step. All 32
- * columns of b may be read: loads with a mask would run at 0.4 of the speed. */
-HERE_INLINE void block(const int rows, const bool add, int wide, int k, float alpha, const float *a,
-                       size_t row, size_t step, const float *b, size_t ldb, float *c, int ldc)
+/* A block of `rows` (a constant after inlining) times up to 32 columns, or up to 16 when not
+ * `both`: c = alpha times the product, or with `add` c += the product. Element (r, p) of a stands
+ * at r row + p step. All 32 or 16 columns of b may be read: loads with a mask would run at 0.4 of
+ * the speed. */
+HERE_INLINE void block(const int rows, const bool both, const bool add, int wide, int k,
+                       float alpha, const float *a, size_t row, size_t step, const float *b,
+                       size_t ldb, float *c, int ldc)
 {
     const __mmask16 left = first_lanes(wide), right = first_lanes(wide - VECTOR);
     __m512 x[ROWS], y[ROWS];
     for (int r = 0; r < rows; r++) {
         float *at = c + (size_t)r * (size_t)ldc;
         x[r] = add ? _mm512_maskz_loadu_ps(left, at) : _mm512_setzero_ps();
-        y[r] = add ? _mm512_maskz_loadu_ps(right, at + VECTOR) : _mm512_setzero_ps();
+        if (both)
+            y[r] = add ? _mm512_maskz_loadu_ps(right, at + VECTOR) : _mm512_setzero_ps();
     }
     for (int p = 0; p < k; p++, a += step, b += ldb) {
-        const __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + VECTOR);
+        const __m512 b0 = _mm512_loadu_ps(b), b1 = both ? _mm512_loadu_ps(b + VECTOR) : b0;
         for (int r = 0; r < rows; r++) {
             const __m512 v = _mm512_set1_ps(a[(size_t)r * row]);
             x[r] = _mm512_fmadd_ps(v, b0, x[r]);
-            y[r] = _mm512_fmadd_ps(v, b1, y[r]);
+            if (both)
+                y[r] = _mm512_fmadd_ps(v, b1, y[r]);
         }
     }
     for (int r = 0; r < rows; r++) {
         float *at = c + (size_t)r * (size_t)ldc;
         const __m512 factor = _mm512_set1_ps(alpha);
         _mm512_mask_storeu_ps(at, left, add ? x[r] : _mm512_mul_ps(factor, x[r]));
-        _mm512_mask_storeu_ps(at + VECTOR, right, add ? y[r] : _mm512_mul_ps(factor, y[r]));
+        if (both)
+            _mm512_mask_storeu_ps(at + VECTOR, right, add ? y[r] : _mm512_mul_ps(factor, y[r]));
     }
 }
 
 #define CASE(count, add)                                                                           \
     case count:                                                                                    \
-        block(count, add, wide, k, alpha, a, row, step, b, ldb, c, ldc);                           \
+        if (wide > VECTOR)                                                                         \
+            block(count, true, add, wide, k, alpha, a, row, step, b, ldb, c, ldc);                 \
+        else                                                                                       \
+            block(count, false, add, wide, k, alpha, a, row, step, b, ldb, c, ldc);                \
         break;
 #define BLOCKS(add)                                                                                \
     switch (rows) {                                                                                \

@@ -1,5 +1,6 @@
 /* add_product and add_transposed from blocks, for kernels with vectors: include with HERE, ROWS,
- * BLOCK (the columns of a block), COPIED and add_block set. Private to this room. */
+ * BLOCK (the columns of a block), VECTOR (half of them), COPIED and add_block set. Private to this
+ * room. */
 #include <string.h>
 
 /* a has its element (i, p) at i row + p step. */
@@ -11,17 +12,18 @@ HERE static void add_columns(int m, int wide, int k, const float *a, size_t row,
                   c + (size_t)i * (size_t)ldc, ldc);
 }
 
-/* The last columns, fewer than a block has, from a copy with room beyond them. */
+/* The last columns, fewer than half a block has, from a copy with room beyond them. */
 static void add_last_columns(int m, int wide, int k, const float *a, size_t row, size_t step,
                              const float *b, int ldb, float *c, int ldc)
 {
-    float copy[COPIED * BLOCK] = {0};
+    float copy[COPIED * VECTOR];
+    memset(copy, 0, (size_t)(k < COPIED ? k : COPIED) * VECTOR * sizeof *copy);
     for (int from = 0; from < k; from += COPIED) {
         const int n = k - from < COPIED ? k - from : COPIED;
         for (int p = 0; p < n; p++)
-            memcpy(copy + p * BLOCK, b + (size_t)(from + p) * (size_t)ldb,
+            memcpy(copy + p * VECTOR, b + (size_t)(from + p) * (size_t)ldb,
                    (size_t)wide * sizeof *copy);
-        add_columns(m, wide, n, a + (size_t)from * step, row, step, copy, BLOCK, c, ldc);
+        add_columns(m, wide, n, a + (size_t)from * step, row, step, copy, VECTOR, c, ldc);
     }
 }
 
@@ -31,6 +33,10 @@ static void add_any(int m, int n, int k, const float *a, size_t row, size_t step
     int j = 0;
     for (; j + BLOCK <= n; j += BLOCK)
         add_columns(m, BLOCK, k, a, row, step, b + j, (size_t)ldb, c + j, ldc);
+    if (j + VECTOR <= n) {
+        add_columns(m, VECTOR, k, a, row, step, b + j, (size_t)ldb, c + j, ldc);
+        j += VECTOR;
+    }
     if (j < n)
         add_last_columns(m, n - j, k, a, row, step, b + j, ldb, c + j, ldc);
 }
