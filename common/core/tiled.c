@@ -173,6 +173,15 @@ static pe_tile PE(tile_for_hooks)(const PE(worker) * w, const PE(place) * t, int
     };
 }
 
+/* x (G, tq, tk) = 0 where a pair may not be seen. */
+static void PE(clear_masked)(const PE(worker) * w, const PE(place) * t, pe_real *x)
+{
+    const int pairs = t->tq * t->tk;
+    for (int g = 0; !t->whole && g < w->group; g++, x += pairs)
+        for (int at = 0; at < pairs; at++)
+            x[at] = w->allowed[at] ? x[at] : 0;
+}
+
 /* The `logits` hook: it reads 0 where a pair may not be seen. */
 static void PE(finish_logits)(PE(worker) * w, const PE(place) * t)
 {
@@ -180,9 +189,7 @@ static void PE(finish_logits)(PE(worker) * w, const PE(place) * t)
     const pe_instance *instance = p->a->instance;
     const int pairs = t->tq * t->tk;
     const pe_call c = PE(pe_parts_call)(p, w->scratch);
-    for (int64_t at = 0; !t->whole && at < (int64_t)w->group * pairs; at++)
-        if (!w->allowed[at % pairs])
-            w->raw[at] = 0;
+    PE(clear_masked)(w, t, w->raw);
     if (instance->info.flags & PE_HEADS_TOGETHER) {
         PE(join_heads)(w, t);
         const pe_tile tile = PE(tile_for_hooks)(w, t, -1);

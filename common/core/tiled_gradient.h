@@ -147,15 +147,13 @@ static void PE(hooks_backward)(PE(pullback) * x, const PE(place) * t)
     const PE(pe_parts) *p = w->p;
     const pe_instance *instance = p->a->instance;
     const pe_ops *ops = instance->variant->PE_OPS;
-    const int64_t pairs = (int64_t)t->tq * t->tk;
     if (ops->logits && (instance->info.flags & PE_HEADS_TOGETHER))
         PE(unhook_logits)(x, t, -1, 0);
     else
         for (int g = 0; ops->logits && g < w->group; g++)
             PE(unhook_logits)(x, t, t->head + g, g);
-    for (int64_t at = 0; x->draw && !t->whole && at < w->group * pairs; at++)
-        if (!w->allowed[at % pairs])
-            x->draw[at] = 0;
+    if (x->draw)
+        PE(clear_masked)(w, t, x->draw);
     if (ops->pair && !p->no_pair && ops->pair_vjp) {
         const pe_call c = PE(pe_backward_call)(x->back, x->chunk, w->scratch);
         pe_tile tile = PE(tile_for_hooks)(w, t, -1);

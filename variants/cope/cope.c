@@ -23,6 +23,8 @@
  * Keys must stand in a tile in the order of their indices. */
 #include "posenc.h"
 
+#include <string.h>
+
 #ifdef PE_FIRST
 enum { NPOS_MAX, SCALED_GATES, SCALED_POSITIONS, FUTURE, INIT_STD };
 enum { NONE, MIRROR, ROW };
@@ -35,6 +37,7 @@ static const pe_option options[] = {
     {"init_std", PE_REAL, 0.02, 0, 100, NULL, "deviation of e at the start; published: 0"}};
 
 enum { E };
+enum { TOGETHER = 16 }; /* queries whose products with e are one product of matrices */
 
 static bool setup(pe_setup *s)
 {
@@ -42,7 +45,7 @@ static bool setup(pe_setup *s)
     pe_add_param(s, "e", PE_INIT_NORMAL, pe_setup_real(s->opt, INIT_STD), 2, rows,
                  s->dims->head_dim, 0);
     s->param[E].meaning = "dotted with the query, by counted position";
-    s->scratch = 2 * (size_t)rows; /* products q . e[m], and their gradients */
+    s->scratch = 2 * TOGETHER * (size_t)rows; /* products q . e[m], and their gradients */
     s->flags = PE_WHOLE_ROWS;
     s->claims = PE_CLAIM_TRANSLATION_INVARIANT | PE_CLAIM_EXTRAPOLATES | PE_CLAIM_CAUSAL_ONLY;
     if (rows > 1)
@@ -77,7 +80,7 @@ static pe_real PE(interpolate)(const pe_call *c, const pe_real *products, pe_rea
 
 /* One query, keys from right to left. Keys beyond the query count only in `whole_row`. */
 static void PE(count_back)(const pe_call *c, const pe_tile *tile, int i, bool whole_row,
-                           const pe_real *raw, pe_real *s)
+                           const pe_real *products, const pe_real *raw, pe_real *s)
 {
     const unsigned char *allowed = tile->allowed + (size_t)i * (size_t)tile->nk;
     pe_real position = 0;
@@ -87,13 +90,13 @@ static void PE(count_back)(const pe_call *c, const pe_tile *tile, int i, bool wh
             continue;
         if (whole_row || tile->kj[j] <= tile->qi[i])
             position += PE(gate)(c, raw[j]);
-        s[j] += PE(interpolate)(c, c->scratch, position);
+        s[j] += PE(interpolate)(c, products, position);
     }
 }
 
 /* Keys to the right of the query, counted from the query on. */
-static void PE(count_forward)(const pe_call *c, const pe_tile *tile, int i, const pe_real *raw,
-                              pe_real *s)
+static void PE(count_forward)(const pe_call *c, const pe_tile *tile, int i, const pe_real *products,
+                              const pe_real *raw, pe_real *s)
 {
     const unsigned char *allowed = tile->allowed + (size_t)i * (size_t)tile->nk;
     pe_real position = 0;
@@ -102,7 +105,7 @@ static void PE(count_forward)(const pe_call *c, const pe_tile *tile, int i, cons
             continue;
         position += PE(gate)(c, raw[j]);
         if (tile->kj[j] > tile->qi[i])
-            s[j] = raw[j] + PE(interpolate)(c, c->scratch, position);
+            s[j] = raw[j] + PE(interpolate)(c, products, position);
     }
 }
 
@@ -111,34 +114,39 @@ static pe_real PE(position_scale)(const pe_call *c)
     return pe_opt_bool(c, SCALED_POSITIONS) ? 1 / PE(root_of_width)(c) : 1;
 }
 
-/* q . e[m] for all m, scaled, in the call's scratch. */
-static void PE(products)(const pe_call *c, const pe_real *q, pe_real scale)
+/* q . e[m] of n queries for all m, scaled, in the call's scratch: (n, rows). */
+static void PE(products)(const pe_call *c, int n, const pe_real *q, pe_real scale)
 {
     const int width = c->dims->head_dim, rows = (int)pe_opt_int(c, NPOS_MAX);
-    c->lent->gemm(false, true, 1, rows, width, scale, q, width, c->w[E], width, 0, c->scratch,
+    c->lent->gemm(false, true, n, rows, width, scale, q, width, c->w[E], width, 0, c->scratch,
                   rows);
 }
 
 static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw, pe_real *s)
 {
     const int64_t future = pe_opt_int(c, FUTURE);
+    const size_t width = (size_t)c->dims->head_dim, rows = (size_t)pe_opt_int(c, NPOS_MAX);
     const pe_real scale = PE(position_scale)(c);
     for (int i = 0; i < tile->nq; i++) {
-        const size_t row = (size_t)i * (size_t)tile->nk;
-        PE(products)(c, tile->q + (size_t)i * (size_t)c->dims->head_dim, scale);
-        PE(count_back)(c, tile, i, future == ROW, raw + row, s + row);
+        const int left = tile->nq - i;
+        const size_t row = (size_t)i * (size_t)tile->nk, in_block = (size_t)i % TOGETHER;
+        const pe_real *products = c->scratch + in_block * rows;
+        if (in_block == 0)
+            PE(products)
+        (c, left < TOGETHER ? left : TOGETHER, tile->q + (size_t)i * width, scale);
+        PE(count_back)(c, tile, i, future == ROW, products, raw + row, s + row);
         if (future == MIRROR)
-            PE(count_forward)(c, tile, i, raw + row, s + row);
+            PE(count_forward)(c, tile, i, products, raw + row, s + row);
     }
 }
 
 /* Adds to the gradients of the two products; returns the one of the position, which a clipped one
  * does not have. */
-static pe_real PE(interpolate_vjp)(const pe_call *c, pe_real position, pe_real ds)
+static pe_real PE(interpolate_vjp)(const pe_call *c, pe_real position, pe_real ds,
+                                   const pe_real *products, pe_real *dproducts)
 {
-    const int rows = (int)pe_opt_int(c, NPOS_MAX), last = rows - 1;
-    const pe_real *products = c->scratch, p = pe_at(c, PE_AT_POSITION, position);
-    pe_real *dproducts = c->scratch + rows;
+    const int last = (int)pe_opt_int(c, NPOS_MAX) - 1;
+    const pe_real p = pe_at(c, PE_AT_POSITION, position);
     if (!(p < pe_num(last))) {
         dproducts[last] += ds;
         return 0;
@@ -199,32 +207,47 @@ static void PE(gates_vjp)(const pe_call *c, const pe_tile *tile, int i, const pe
         x[j] = ds[j];
 }
 
-/* dproducts, in the second half of the scratch, to the query and to e. */
-static void PE(products_vjp)(const pe_call *c, const pe_real *q, pe_real scale, pe_real *dq)
+/* dproducts (n, rows) to n queries and to e. */
+static void PE(products_vjp)(const pe_call *c, int n, const pe_real *q, pe_real scale,
+                             const pe_real *dproducts, pe_real *dq)
 {
     const int width = c->dims->head_dim, rows = (int)pe_opt_int(c, NPOS_MAX);
-    const pe_real *dproducts = c->scratch + rows;
-    c->lent->gemm(true, false, rows, width, 1, scale, dproducts, rows, q, width, 1, c->g[E], width);
+    c->lent->gemm(true, false, rows, width, n, scale, dproducts, rows, q, width, 1, c->g[E], width);
     if (dq)
-        c->lent->gemm(false, false, 1, width, rows, scale, dproducts, rows, c->w[E], width, 1, dq,
+        c->lent->gemm(false, false, n, width, rows, scale, dproducts, rows, c->w[E], width, 1, dq,
                       width);
+}
+
+/* One query's gradients, but for what its products pass on. */
+static void PE(query_vjp)(const pe_call *c, const pe_tile *tile, int i, const pe_real *products,
+                          pe_real *dproducts, const pe_real *raw, const pe_real *ds, pe_real *draw)
+{
+    const unsigned char *allowed = tile->allowed + (size_t)i * (size_t)tile->nk;
+    PE(count)(c, tile, i, raw, draw);
+    for (int j = 0; j < tile->nk; j++)
+        draw[j] = allowed[j] ? PE(interpolate_vjp)(c, draw[j], ds[j], products, dproducts) : 0;
+    PE(gates_vjp)(c, tile, i, raw, ds, draw);
 }
 
 static void PE(logits_vjp)(const pe_call *c, const pe_tile *tile, const pe_real *raw,
                            const pe_real *ds, pe_real *draw, pe_tile_gradient *g)
 {
-    const int width = c->dims->head_dim, rows = (int)pe_opt_int(c, NPOS_MAX);
+    const size_t width = (size_t)c->dims->head_dim, rows = (size_t)pe_opt_int(c, NPOS_MAX);
     const pe_real scale = PE(position_scale)(c);
-    for (int i = 0; i < tile->nq; i++) {
-        const size_t row = (size_t)i * (size_t)tile->nk, at = (size_t)i * (size_t)width;
-        PE(products)(c, tile->q + at, scale);
-        PE(count)(c, tile, i, raw + row, draw + row);
-        for (int m = 0; m < rows; m++)
-            c->scratch[rows + m] = 0;
-        for (size_t j = row; j < row + (size_t)tile->nk; j++)
-            draw[j] = tile->allowed[j] ? PE(interpolate_vjp)(c, draw[j], ds[j]) : 0;
-        PE(gates_vjp)(c, tile, i, raw + row, ds + row, draw + row);
-        PE(products_vjp)(c, tile->q + at, scale, g->q ? g->q + at : NULL);
+    pe_real *dproducts = c->scratch + TOGETHER * rows;
+    for (int first = 0; first < tile->nq; first += TOGETHER) {
+        const int n = tile->nq - first < TOGETHER ? tile->nq - first : TOGETHER;
+        const pe_real *q = tile->q + (size_t)first * width;
+        PE(products)(c, n, q, scale);
+        memset(dproducts, 0, (size_t)n * rows * sizeof *dproducts);
+        for (int i = 0; i < n; i++) {
+            const size_t row = (size_t)(first + i) * (size_t)tile->nk, of_query = (size_t)i * rows;
+            PE(query_vjp)
+            (c, tile, first + i, c->scratch + of_query, dproducts + of_query, raw + row, ds + row,
+             draw + row);
+        }
+        PE(products_vjp)
+        (c, n, q, scale, dproducts, g->q ? g->q + (size_t)first * width : NULL);
     }
 }
 
