@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,12 +116,18 @@ static void put_address(pe_buffer *out, const char *name)
             pe_buffer_format(out, "%%%02X", (unsigned char)*name);
 }
 
-/* The page when there is one; else the notebook; else the folder. */
-static void put_link(pe_buffer *out, const char *folder, const json_t *run)
+/* The page when there is one; else the notebook; else the folder, which lies in folder `above`
+ * unless that is NULL. The text is the run's title, or its question. */
+static void put_link(pe_buffer *out, const char *above, const char *folder, const json_t *run,
+                     const char *text)
 {
     static const char *const suffix[] = {".html", ".ipynb"};
     char name[PATH_MAX];
     pe_buffer_text(out, "<a href=\"./");
+    if (above) {
+        put_address(out, above);
+        pe_buffer_text(out, "/");
+    }
     put_address(out, folder);
     pe_buffer_text(out, "/");
     for (size_t i = 0; i < 2; i++) {
@@ -131,14 +138,14 @@ static void put_link(pe_buffer *out, const char *folder, const json_t *run)
         }
     }
     pe_buffer_text(out, "\">");
-    pe_html_text(out, text_of(run, "title"));
+    pe_html_text(out, text_of(run, text));
     pe_buffer_text(out, "</a>");
 }
 
 static void put_entry(pe_buffer *out, const char *folder, const json_t *run)
 {
     pe_buffer_text(out, "<h2>");
-    put_link(out, folder, run);
+    put_link(out, NULL, folder, run, "title");
     pe_buffer_text(out, "</h2>\n<p class=\"question\">");
     pe_html_inline(out, text_of(run, "question"));
     pe_buffer_text(out, "</p>\n<p class=\"finding\">");
@@ -153,12 +160,33 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name); /* not strcoll: the same in every locale */
 }
 
-/* A folder of runs with an index of its own is one line here: how many sound runs it holds, counted
- * now, and a link to its index. */
+/* One line of a list, when the run is sound. */
+static bool put_line(pe_buffer *out, const char *root, const char *above, const char *folder)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/%s/%s", root, above, folder) >= (int)sizeof path)
+        return false;
+    pe_error why = {0};
+    json_t *run = load_run(path, &why);
+    const bool sound = run && verify_run(path, run, &why) == PE_OK;
+    if (sound) {
+        pe_buffer_text(out, "<li>");
+        put_link(out, above, folder, run, "question");
+        pe_buffer_text(out, " ");
+        pe_html_inline(out, text_of(run, "finding"));
+        pe_buffer_text(out, "</li>\n");
+    }
+    json_decref(run);
+    return sound;
+}
+
+/* A folder of runs with an index of its own: a link to that, and a line for each sound run. Gives
+ * what add_folder gives. */
 static int add_nested(pe_buffer *out, const char *root, const char *name)
 {
     char path[PATH_MAX];
     struct dirent **entry = NULL;
+    pe_buffer lines = {0};
     size_t sound = 0;
     if (snprintf(path, sizeof path, "%s/%s/index.html", root, name) >= (int)sizeof path ||
         access(path, R_OK) != 0)
@@ -166,21 +194,22 @@ static int add_nested(pe_buffer *out, const char *root, const char *name)
     snprintf(path, sizeof path, "%s/%s", root, name);
     const int n = scandir(path, &entry, is_folder, by_bytes);
     for (int i = 0; i < n; i++) {
-        char inner[PATH_MAX];
-        sound +=
-            snprintf(inner, sizeof inner, "%s/%s", path, entry[i]->d_name) < (int)sizeof inner &&
-            pe_report_verify(inner, NULL) == PE_OK;
+        sound += put_line(&lines, root, name, entry[i]->d_name);
         free(entry[i]);
     }
     free(entry);
-    if (sound == 0)
-        return 0;
-    pe_buffer_text(out, "<h2><a href=\"./");
-    put_address(out, name);
-    pe_buffer_text(out, "/index.html\">");
-    pe_html_text(out, name);
-    pe_buffer_format(out, "</a></h2>\n<p>a folder of %zu pages</p>\n", sound);
-    return 1;
+    if (sound > 0 && lines.status == PE_OK) {
+        pe_buffer_text(out, "<h2><a href=\"./");
+        put_address(out, name);
+        pe_buffer_text(out, "/index.html\">");
+        pe_html_text(out, name);
+        pe_buffer_format(out, ": %zu page%s</a></h2>\n<ul>\n", sound, sound == 1 ? "" : "s");
+        pe_buffer_append(out, lines.bytes, lines.size);
+        pe_buffer_text(out, "</ul>\n");
+    }
+    const bool complete = lines.status == PE_OK;
+    pe_buffer_release(&lines);
+    return complete ? sound > 0 : -1;
 }
 
 /* 1 when it was listed, 0 when there is no sound run, -1 without memory. */

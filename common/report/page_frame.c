@@ -16,7 +16,7 @@ static const char style[] =
     "var(--line)}\n"
     "p{margin:.75rem 0}a{color:var(--link)}\n"
     /* Lines stay short; tables may take the rest of a wide screen. */
-    "h1,h2,h3,p,figure,pre,.note,.exercise,.formula{max-width:60rem}\n"
+    "h1,h2,h3,p,figure,pre,ul,.note,.exercise,.formula{max-width:60rem}\n"
     "table:not(.verdicts) td:last-child:not(.number){min-width:14rem}\n"
     /* A formation path or a command is one long word; tables scroll instead. */
     "h1,h2,h3,p,figcaption,caption,.note,.exercise{overflow-wrap:anywhere}\n"

@@ -37,8 +37,8 @@ pe_status pe_report_verify(const char *folder, pe_error *err);
 
 /* index.html in `folder`, with a link and the finding of every subfolder that pe_report_verify
  * accepts, by name; a subfolder without a run.json that has an index.html and such runs of its own
- * is linked as one entry. Others are passed over; *listed, when not NULL, is how many are in it.
- * PE_WRITE, PE_MEMORY */
+ * is one entry, with a line for each of them. Others are passed over; *listed, when not NULL, is
+ * how many are in it. PE_WRITE, PE_MEMORY */
 pe_status pe_report_index(const char *folder, size_t *listed, pe_error *err);
 
 /* Verdicts and tables as plain text for a terminal. */

@@ -633,6 +633,29 @@ static void the_index_lists_sound_runs_with_their_findings(void)
     CU_ASSERT_EQUAL(pe_report_index("/nonexistent", NULL, &err), PE_WRITE);
 }
 
+static void a_folder_with_an_index_of_its_own_is_an_entry_with_a_line_for_each_run(void)
+{
+    pe_error err = {0};
+    size_t listed = 0;
+    mkdir(folder("above"), 0755);
+    mkdir(folder("above/some cards"), 0755);
+    CU_ASSERT_EQUAL(save("above/some cards/b", PE_REPORT_CSV), PE_OK);
+    CU_ASSERT_EQUAL(save("above/some cards/torn", PE_REPORT_CSV), PE_OK);
+    remove(folder("above/some cards/torn/half.csv"));
+    CU_ASSERT_EQUAL(pe_report_index(folder("above/some cards"), &listed, &err), PE_OK);
+    CU_ASSERT_EQUAL(listed, 1);
+    CU_ASSERT_EQUAL(pe_report_index(folder("above"), &listed, &err), PE_OK);
+    CU_ASSERT_EQUAL(listed, 1);
+    load("above/index.html");
+    CU_ASSERT(is_balanced(text));
+    PE_CONTAINS(text, "<a href=\"./some%20cards/index.html\">some cards: 1 page</a>");
+    PE_CONTAINS(
+        text,
+        "<li><a href=\"./some%20cards/b/\">How fast does similarity fall with distance?</a> ");
+    PE_CONTAINS(text, "within 20 tokens.");
+    CU_ASSERT_PTR_NULL(strstr(text, "torn"));
+}
+
 static void a_verdict_needs_all_three_numbers_to_pass(void)
 {
     double nan = (double)NAN;
@@ -672,6 +695,7 @@ static const pe_test tests[] = {
     PE_TEST(unsound_results_are_refused_before_anything_is_written),
     PE_TEST(a_figure_without_a_value_becomes_a_note),
     PE_TEST(the_index_lists_sound_runs_with_their_findings),
+    PE_TEST(a_folder_with_an_index_of_its_own_is_an_entry_with_a_line_for_each_run),
     PE_TEST(a_verdict_needs_all_three_numbers_to_pass),
     PE_TEST(the_terminal_shows_verdicts_and_tables),
 };
