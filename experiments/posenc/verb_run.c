@@ -141,6 +141,21 @@ static size_t append(char *text, size_t room, size_t used, const char *format, c
     return used + (size_t)(wrote > 0 ? wrote : 0);
 }
 
+/* A blank and a word as a shell reads it: in single quotes unless every character is plain. */
+static size_t append_word(char *text, size_t room, size_t used, const char *word)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-";
+    if (*word && strspn(word, plain) == strlen(word))
+        return append(text, room, used, " %s", word);
+    used = append(text, room, used, "%s", " '");
+    for (; *word; word++) {
+        const char one[2] = {*word, '\0'};
+        used = append(text, room, used, "%s", *word == '\'' ? "'\\''" : one);
+    }
+    return append(text, room, used, "%s", "'");
+}
+
 /* The command that gives the same bytes again: all that changes a number, in one order. */
 static void write_command(const pe_cli *cli, const char *id, char *text, size_t room)
 {
@@ -152,17 +167,17 @@ static void write_command(const pe_cli *cli, const char *id, char *text, size_t 
         used = append(text, room, used, " --%s", numbers[i]);
         used = append(text, room, used, " %s", value);
     }
-    const char *variant;
-    for (int at = 0; (variant = pe_cli_each(cli, "variant", at)) != NULL; at++)
-        used = append(text, room, used, " --variant %s", variant);
-    static const char *const loading[] = {"plugin", "variant-path"};
-    for (size_t i = 0; i < sizeof loading / sizeof loading[0]; i++)
-        for (int at = 0; (variant = pe_cli_each(cli, loading[i], at)) != NULL; at++) {
-            used = append(text, room, used, " --%s", loading[i]);
-            used = append(text, room, used, " %s", variant);
+    const char *word;
+    static const char *const words[] = {"variant", "plugin", "variant-path"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        for (int at = 0; (word = pe_cli_each(cli, words[i], at)) != NULL; at++) {
+            used = append(text, room, used, " --%s", words[i]);
+            used = append_word(text, room, used, word);
         }
-    if (pe_cli_text(cli, "text"))
-        used = append(text, room, used, " --text %s", pe_cli_text(cli, "text"));
+    if (pe_cli_text(cli, "text")) {
+        used = append(text, room, used, "%s", " --text");
+        used = append_word(text, room, used, pe_cli_text(cli, "text"));
+    }
     if (pe_cli_flag(cli, "quick"))
         used = append(text, room, used, "%s", " --quick");
     if (is_full(cli))
@@ -171,7 +186,7 @@ static void write_command(const pe_cli *cli, const char *id, char *text, size_t 
 
 static void state_facts(const pe_cli *cli, const pe_experiment *experiment, pe_result *result)
 {
-    char command[1024];
+    char command[16384]; /* paths may be long */
     json_t *version = pe_version();
     write_command(cli, experiment->id, command, sizeof command);
     const pe_run_facts facts = {

@@ -2,6 +2,7 @@
 #include "program.h"
 
 /* The shortest run that there is. */
+#define LEAST "--length 8 --variant alibi --draws 2 --quick --plot none "
 #define SMALL "$P run symmetry -q --length 8 --variant alibi --draws 2 --quick "
 
 static void without_pictures_no_gnuplot_is_needed(void)
@@ -77,6 +78,19 @@ static void the_command_in_a_report_names_what_was_loaded(void)
                 "the command");
 }
 
+/* posenc in front of the command's other words, given to a shell, finds the file again. */
+static void the_command_in_a_report_can_be_pasted_into_a_shell(void)
+{
+    run("seq 3000 >\"it's a text.txt\"");
+    EXPECT_CODE(run("$P run symmetry " LEAST "-q --text \"it's a text.txt\" --out quoted"), 0,
+                "a name with blanks and a quote");
+    EXPECT_CODE(run("command=$(sed -n 's/^ \"command\": \"posenc \\(.*\\)\",$/\\1/p' "
+                    "quoted/symmetry/run.json | sed 's/\\\\\\\\/\\\\/g'); "
+                    "eval \"$P $command -q --plot none --out pasted\" && "
+                    "cmp quoted/symmetry/verdicts.csv pasted/symmetry/verdicts.csv"),
+                0, "its command again");
+}
+
 static void an_interrupted_run_ends_with_130_and_keeps_nothing_unfinished(void)
 {
     const outcome *o = run("$P run symmetry -q --length 1024 --plot none --out stopped & pid=$!; "
@@ -89,8 +103,7 @@ static void an_interrupted_run_ends_with_130_and_keeps_nothing_unfinished(void)
 /* ---- several experiments, side by side in child processes ---------------------------------------
  */
 
-#define TWO   "symmetry distance_sensitivity "
-#define LEAST "--length 8 --variant alibi --draws 2 --quick --plot none "
+#define TWO "symmetry distance_sensitivity "
 
 static void side_by_side_they_write_and_print_what_they_do_one_after_the_other(void)
 {
@@ -192,6 +205,7 @@ PE_TEST_MAIN("program: run", PE_TEST(without_pictures_no_gnuplot_is_needed),
              PE_TEST(a_run_that_fails_leaves_no_run_json_of_an_earlier_one),
              PE_TEST(leftovers_of_a_killed_run_go_and_are_reported),
              PE_TEST(the_command_in_a_report_names_what_was_loaded),
+             PE_TEST(the_command_in_a_report_can_be_pasted_into_a_shell),
              PE_TEST(an_interrupted_run_ends_with_130_and_keeps_nothing_unfinished),
              PE_TEST(side_by_side_they_write_and_print_what_they_do_one_after_the_other),
              PE_TEST(the_seconds_of_each_are_told_and_kept), PE_TEST(two_run_at_once),
