@@ -95,7 +95,7 @@ void cl_find_cases(const pe_lab *lab, cl_run *run, pe_section *section)
         if (clip)
             add_modes(lab, subject, clip, run);
         else
-            pe_section_not_applicable(section, subject->variant->id,
+            pe_section_not_applicable(section, subject->name,
                                       subject->instance
                                           ? "no option of it is the offset whose row repeats"
                                           : subject->because);

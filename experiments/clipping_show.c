@@ -36,7 +36,7 @@ static extremes extremes_of(const cl_run *run, const cl_case *c)
 
 static void name_of(const cl_case *c, char *text, size_t room)
 {
-    snprintf(text, room, "%.40s, %s, %d layer%s", c->subject->variant->title, cl_rows_text(c->rows),
+    snprintf(text, room, "%.40s, %s, %d layer%s", c->subject->title, cl_rows_text(c->rows),
              c->depth, c->depth == 1 ? "" : "s");
 }
 
@@ -153,7 +153,7 @@ static void show_table(const cl_run *run, pe_section *section)
     for (int i = 0; i < run->cases; i++)
         for (int m = 1; m <= run->distances; m++) {
             const cl_case *c = &run->at[i];
-            pe_sheet_text(sheet, c->subject->variant->title);
+            pe_sheet_text(sheet, c->subject->title);
             pe_sheet_text(sheet, cl_rows_text(c->rows));
             pe_sheet_number(sheet, c->depth);
             pe_sheet_number(sheet, m);

@@ -67,7 +67,7 @@ static void draw(const pe_lab *lab, const cost_run *run, double bandwidth, doubl
             reached[l] = cost_operations(run, run->length[l]) / run->point[s][l].fused / 1e9;
         }
         if (lab->subjects[s].instance)
-            pe_figure_add_series(figure, &(pe_series){.name = lab->subjects[s].variant->title,
+            pe_figure_add_series(figure, &(pe_series){.name = lab->subjects[s].title,
                                                       .slot = lab->subjects[s].slot,
                                                       .n = run->lengths,
                                                       .x = at,

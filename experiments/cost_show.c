@@ -40,11 +40,11 @@ pe_status cost_show_agreement(pe_lab *lab, const cost_run *run, pe_result *resul
     for (size_t s = 0; s < (size_t)lab->subject_count; s++) {
         const pe_subject *subject = &lab->subjects[s];
         if (!measured(lab, s)) {
-            pe_section_not_applicable(section, subject->variant->id, subject->because);
+            pe_section_not_applicable(section, subject->name, subject->because);
             continue;
         }
         const cost_point *p = &run->point[s][l];
-        pe_sheet_text(sheet, subject->variant->title);
+        pe_sheet_text(sheet, subject->title);
         pe_sheet_number(sheet, p->difference);
         pe_sheet_number(sheet, p->bound);
         pe_sheet_number(sheet, 1e3 * p->naive);
@@ -52,7 +52,7 @@ pe_status cost_show_agreement(pe_lab *lab, const cost_run *run, pe_result *resul
         pe_sheet_number(sheet, p->naive / p->fused);
         pe_check_at_most(section,
                          &(pe_check){.id = "fused",
-                                     .variant = subject->variant->id,
+                                     .variant = subject->name,
                                      .quantity = "largest difference of fused and naive output",
                                      .value = p->difference,
                                      .expected = p->bound,
@@ -70,11 +70,10 @@ static void time_curves(const pe_lab *lab, const cost_run *run, pe_section *sect
     for (size_t s = 0; s < (size_t)lab->subject_count; s++)
         if (measured(lab, s) && run->point[s][last].fused > run->point[dearest][last].fused)
             dearest = s;
-    pe_figure *figure =
-        pe_figure_titled(PE_CURVES, "time", err, "At %lld tokens %s takes %.1f times as long as %s",
-                         (long long)run->length[last], lab->subjects[dearest].variant->title,
-                         run->point[dearest][last].fused / run->point[base][last].fused,
-                         lab->subjects[base].variant->title);
+    pe_figure *figure = pe_figure_titled(
+        PE_CURVES, "time", err, "At %lld tokens %s takes %.1f times as long as %s",
+        (long long)run->length[last], lab->subjects[dearest].title,
+        run->point[dearest][last].fused / run->point[base][last].fused, lab->subjects[base].title);
     pe_figure_x(figure, "length L (tokens)", PE_LOG2);
     pe_figure_y(figure, "time of one call (milliseconds)", PE_LOG10);
     for (size_t s = 0; s < (size_t)lab->subject_count; s++) {
@@ -84,7 +83,7 @@ static void time_curves(const pe_lab *lab, const cost_run *run, pe_section *sect
             y[l] = 1e3 * run->point[s][l].fused;
         }
         if (measured(lab, s))
-            pe_figure_add_series(figure, &(pe_series){.name = lab->subjects[s].variant->title,
+            pe_figure_add_series(figure, &(pe_series){.name = lab->subjects[s].title,
                                                       .slot = lab->subjects[s].slot,
                                                       .n = run->lengths,
                                                       .x = x,
@@ -106,7 +105,7 @@ static void price_bars(const pe_lab *lab, const cost_run *run, pe_section *secti
     size_t slots[COST_SUBJECTS], n = 0, cheap = 0;
     for (size_t s = 0; s < (size_t)lab->subject_count; s++)
         if (measured(lab, s) && s != base) {
-            names[n] = lab->subjects[s].variant->title;
+            names[n] = lab->subjects[s].title;
             slots[n] = lab->subjects[s].slot;
             price[n] = run->point[s][last].fused / run->point[base][last].fused;
             cheap += price[n++] < 1.25;
@@ -181,8 +180,8 @@ static void state_finding(const pe_lab *lab, const cost_run *run, pe_section *se
     else
         snprintf(finding, sizeof finding,
                  "%s; at %lld tokens the dearest encoding, %s, takes %.1f times as long as %s.",
-                 forms, (long long)run->length[last], lab->subjects[dearest].variant->title, ratio,
-                 lab->subjects[base].variant->title);
+                 forms, (long long)run->length[last], lab->subjects[dearest].title, ratio,
+                 lab->subjects[base].title);
     pe_result_finding(result, finding);
 }
 
@@ -195,7 +194,7 @@ pe_status cost_show_time(pe_lab *lab, const cost_run *run, pe_result *result, pe
     const size_t base = baseline_of(lab), last = run->lengths - 1;
     for (size_t s = 0; s < (size_t)lab->subject_count; s++)
         if (measured(lab, s) && s != base)
-            pe_give(section, "time", lab->subjects[s].variant->id,
+            pe_give(section, "time", lab->subjects[s].name,
                     "time over that of attention without an encoding",
                     run->point[s][last].fused / run->point[base][last].fused,
                     "measured on this machine, not judged");
@@ -228,7 +227,7 @@ pe_status cost_show_memory(pe_lab *lab, const cost_run *run, pe_result *result, 
             y[l] = run->point[s][l].fused_bytes / 1048576;
         }
         if (measured(lab, s))
-            pe_figure_add_series(figure, &(pe_series){.name = lab->subjects[s].variant->title,
+            pe_figure_add_series(figure, &(pe_series){.name = lab->subjects[s].title,
                                                       .slot = lab->subjects[s].slot,
                                                       .n = run->lengths,
                                                       .x = x,
@@ -250,7 +249,7 @@ pe_status cost_show_memory(pe_lab *lab, const cost_run *run, pe_result *result, 
                        "line has the naive form's measured value and its slope.");
     pe_section_figure(section, figure);
     pe_check_at_most(section, &(pe_check){.id = "memory",
-                                          .variant = lab->subjects[base].variant->id,
+                                          .variant = lab->subjects[base].name,
                                           .quantity = "growth of the fused form's memory for the "
                                                       "last doubling of L",
                                           .value = run->point[base][last].fused_bytes /

@@ -188,7 +188,7 @@ static void draw_stairs(pe_section *section, const distance_subject *d, const bi
                         const head_marks *first, double *x, pe_error *err)
 {
     char id[64];
-    snprintf(id, sizeof id, "stairs_%.40s", d->id);
+    snprintf(id, sizeof id, "stairs_%.40s", d->subject->file);
     pe_figure *figure = pe_figure_titled(
         PE_CURVES, id, err,
         "%s: %zu steps, the last begins at %zu tokens; beyond, all distances are one",
@@ -245,7 +245,7 @@ static pe_status draw_horizons(pe_section *section, const distance_subject *d,
     for (int h = 0; h < rows->heads && h < 8; h++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%zu", h ? ", " : "",
                                  marks[h].horizon);
-    snprintf(id, sizeof id, "horizons_%.40s", d->id);
+    snprintf(id, sizeof id, "horizons_%.40s", d->subject->file);
     pe_figure *figure =
         pe_figure_titled(PE_CURVES, id, err,
                          "%s: 99 %% of the content-free weight lies within %s tokens, head by head",

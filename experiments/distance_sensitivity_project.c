@@ -212,7 +212,7 @@ static void write_rows(pe_sheet *sheet, const projected *p)
 static void draw_maps(pe_section *section, const projected *p, pe_error *err)
 {
     char id[64];
-    snprintf(id, sizeof id, "projections_%.40s", p->d->id);
+    snprintf(id, sizeof id, "projections_%.40s", p->d->subject->file);
     const double chance = 2 / (double)p->T;
     pe_figure *figure =
         p->r2[IDENTITY] > 3 * chance

@@ -186,7 +186,7 @@ static void draw_subject(pe_section *section, const distance_subject *d, rotary_
     const double start = c->bound[0];
     for (size_t r = 0; r < REACH; r++)
         c->bound[r] /= start;
-    snprintf(id, sizeof id, "bound_%.40s", d->id);
+    snprintf(id, sizeof id, "bound_%.40s", d->subject->file);
     const double near = sqrt(c->near);
     const double far = sqrt(fmax(c->near + c->change, 0));
     pe_figure *figure = pe_figure_titled(
@@ -238,7 +238,7 @@ static void write_table(pe_section *section, const distance_subject *d, const ro
         {"random, mean", NULL, 0, 3},   {"random, deviation", NULL, 0, 3}};
     char id[64], caption[256];
     double gap = 0;
-    snprintf(id, sizeof id, "bound_table_%.40s", d->id);
+    snprintf(id, sizeof id, "bound_table_%.40s", d->subject->file);
     snprintf(caption, sizeof caption,
              "%s, one head of width 128: the bound (1/h) Σ|S_j|, and logits over |q| |k|.",
              d->title);

@@ -275,8 +275,8 @@ pe_status distance_measure_shares(distance_run *run, pe_error *err)
         distance_subject *d = &run->subject[run->count++];
         const pe_subject *subject = &lab->subjects[i];
         *d = (distance_subject){.subject = subject,
-                                .id = subject->variant->id,
-                                .title = subject->variant->title,
+                                .id = subject->name,
+                                .title = subject->title,
                                 .slot = subject->slot,
                                 .kernel = DISTANCE_KERNEL_NONE,
                                 .base = (double)NAN};

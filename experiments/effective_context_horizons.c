@@ -120,13 +120,13 @@ static pe_status show_head(view *v, const pe_subject *subject, last_query *l, in
     if (status != PE_OK)
         return status;
     const double exact = exact_horizon(m, l->n);
-    pe_sheet_text(v->sheet, subject->variant->title);
+    pe_sheet_text(v->sheet, subject->title);
     const double row[] = {head, m, (double)window, exact, ceil(log(100) / m)};
     for (int c = 0; c < 5; c++)
         pe_sheet_number(v->sheet, row[c]);
     snprintf(text, sizeof text, "effective context by gradients, head %d, slope %.6g", head, m);
     v->heads++;
-    v->right += pe_expect(v->section, "4.5", subject->variant->id, text, (double)window, exact, 0,
+    v->right += pe_expect(v->section, "4.5", subject->name, text, (double)window, exact, 0,
                           "closed form: ceil(ln 100 / slope), METRICS 1.6, cut at the length") ==
                 PE_VERDICT_PASS;
     for (int64_t j = 0; j < l->n; j++)
@@ -151,11 +151,11 @@ static pe_status one_subject(pe_lab *lab, view *v, const pe_subject *subject, la
     for (int h = 0; linear && h < HEADS; h++)
         linear = isfinite(slope_of(l, h));
     if (status == PE_OK && !linear)
-        pe_section_not_applicable(v->section, subject->variant->id,
+        pe_section_not_applicable(v->section, subject->name,
                                   "its bias is not a straight line in distance");
     if (linear) {
         v->linear++;
-        pe_figure_panel(v->figure, subject->variant->title);
+        pe_figure_panel(v->figure, subject->title);
     }
     for (int h = 0; status == PE_OK && linear && h < HEADS; h++)
         status = show_head(v, subject, l, h, slope_of(l, h), err);
@@ -172,7 +172,7 @@ static pe_status each_subject(pe_lab *lab, view *v, last_query *l, pe_error *err
             continue;
         pe_status status = one_subject(lab, v, subject, l, &own);
         if (pe_lab_declined(status))
-            pe_section_not_applicable(v->section, subject->variant->id, own.text);
+            pe_section_not_applicable(v->section, subject->name, own.text);
         else if (status != PE_OK)
             return pe_fail(err, status, "%s", own.text);
         status = pe_lab_step(lab, "effective context: horizons", 0.02, err);

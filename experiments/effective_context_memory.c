@@ -141,7 +141,7 @@ static void judge_times(const view *v, const char *id, const context_costs *c)
 
 static void judge(view *v, const pe_subject *subject, const context_costs *c, double gap)
 {
-    const char *id = subject->variant->id;
+    const char *id = subject->name;
     const double ratio = c->anew[CONTEXT_LENGTHS - 1] / c->kept[CONTEXT_LENGTHS - 1];
     pe_expect(v->section, "4.5", id, "largest difference of a logit, kept against recomputed, f64",
               gap, 0, 1e-10, "the same sums in another order");
@@ -162,7 +162,7 @@ static void fill_sheet(const view *v, const pe_subject *subject, const context_c
     for (int i = 0; i < CONTEXT_LENGTHS; i++) {
         const double row[] = {c->length[i], c->pairs_anew[i] / c->pairs_kept[i], 1e6 * c->kept[i],
                               1e6 * c->anew[i], c->anew[i] / c->kept[i]};
-        pe_sheet_text(v->sheet, subject->variant->title);
+        pe_sheet_text(v->sheet, subject->title);
         for (int j = 0; j < 5; j++)
             pe_sheet_number(v->sheet, row[j]);
     }
@@ -182,7 +182,7 @@ static void finish(const view *v, pe_error *err)
     for (int i = 0; i < v->n; i++) {
         for (int l = 0; l < CONTEXT_LENGTHS; l++)
             y[l] = v->costs[i].anew[l] / v->costs[i].kept[l];
-        pe_figure_add_series(figure, &(pe_series){.name = v->subject[i]->variant->title,
+        pe_figure_add_series(figure, &(pe_series){.name = v->subject[i]->title,
                                                   .slot = v->subject[i]->slot,
                                                   .n = CONTEXT_LENGTHS,
                                                   .x = x,
@@ -242,7 +242,7 @@ pe_status context_memory(pe_lab *lab, pe_result *result, pe_error *err)
         pe_status status = subject->instance ? one_subject(lab, &v, subject, &own)
                                              : pe_fail(&own, PE_USAGE, "%s", subject->because);
         if (pe_lab_declined(status))
-            pe_section_not_applicable(v.section, subject->variant->id, own.text);
+            pe_section_not_applicable(v.section, subject->name, own.text);
         else if (status != PE_OK)
             return pe_fail(err, status, "%s", own.text);
         status = pe_lab_step(lab, "effective context: memory", 0.05 + 0.15 * i / lab->subject_count,

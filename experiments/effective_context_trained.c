@@ -197,12 +197,12 @@ static void show(view *v, const pe_subject *subject, const reach *r)
     double low, high;
     const double near = mean(r->loss[0], r->seeds), far = mean(r->loss[1], r->seeds);
     reach_of(r, 1, &low, &high);
-    pe_sheet_text(v->sheet, subject->variant->title);
+    pe_sheet_text(v->sheet, subject->title);
     const double row[] = {
         mean(r->window[0], r->seeds), mean(r->window[1], r->seeds), low, high, near, far};
     for (int c = 0; c < 6; c++)
         number_or_missing(v->sheet, row[c]);
-    give_windows(v, subject->variant->id, r);
+    give_windows(v, subject->name, r);
     if (isfinite(row[1])) {
         const bool covered = row[1] <= TRAINED, steady = far <= 1.02 * near;
         *(covered ? &v->short_sighted : &v->far_sighted) += 1;
@@ -234,12 +234,12 @@ static void draw(const view *v, pe_error *err)
         "Trained on %d tokens, asked at %d: 99 %% of the gradient lies within %.0f tokens with %s "
         "and within %.0f with %s",
         TRAINED, FAR, mean(v->reach[least].window[1], v->reach[least].seeds),
-        v->subject[least]->variant->title, mean(v->reach[most].window[1], v->reach[most].seeds),
-        v->subject[most]->variant->title);
+        v->subject[least]->title, mean(v->reach[most].window[1], v->reach[most].seeds),
+        v->subject[most]->title);
     for (int i = 0; i < v->n; i++) {
         if (!isfinite(v->reach[i].share[0]))
             continue;
-        pe_figure_panel(figure, v->subject[i]->variant->title);
+        pe_figure_panel(figure, v->subject[i]->title);
         pe_figure_add_series(
             figure,
             &(pe_series){
@@ -302,7 +302,7 @@ pe_status context_trained(pe_lab *lab, pe_result *result, pe_error *err)
         if (status == PE_OK)
             show(v, subject, &r);
         else if (pe_lab_declined(status)) {
-            pe_section_not_applicable(v->section, subject->variant->id, own.text);
+            pe_section_not_applicable(v->section, subject->name, own.text);
             status = PE_OK;
         } else
             status = pe_fail(err, status, "%s", own.text);

@@ -80,7 +80,7 @@ static ex_runner *add_runner(ex_field *field, const pe_subject *subject)
     ex_runner *r = &field->runner[field->runners++];
     *r = (ex_runner){
         .subject = subject, .slot = subject->slot, .group = ex_group_of(subject->instance)};
-    snprintf(r->name, sizeof r->name, "%s", subject->variant->title);
+    snprintf(r->name, sizeof r->name, "%s", subject->title);
     return r;
 }
 
@@ -112,7 +112,7 @@ static void add_clamped(const pe_subject *subject, ex_run *run, ex_field *field)
     ex_runner *r = add_runner(field, subject);
     r->settings = clamp;
     r->setting_count = 1;
-    snprintf(r->name, sizeof r->name, "%.60s, %.20s=clamp", subject->variant->title, option);
+    snprintf(r->name, sizeof r->name, "%.60s, %.20s=clamp", subject->title, option);
 }
 
 static void add_everybody(const pe_lab *lab, ex_run *run, pe_section *section)
@@ -120,7 +120,7 @@ static void add_everybody(const pe_lab *lab, ex_run *run, pe_section *section)
     for (int s = 0; s < lab->subject_count; s++) {
         const pe_subject *subject = &lab->subjects[s];
         if (!subject->instance) {
-            pe_section_not_applicable(section, subject->variant->id, subject->because);
+            pe_section_not_applicable(section, subject->name, subject->because);
             continue;
         }
         for (int f = 0; f < run->fields; f++) {
@@ -165,7 +165,7 @@ static void add_mapped(const pe_subject *subject, const pe_variant *map, ex_run 
     if (!r)
         return;
     r->map = map;
-    snprintf(r->name, sizeof r->name, "%.44s + %.40s", subject->variant->title, map->title);
+    snprintf(r->name, sizeof r->name, "%.44s + %.40s", subject->title, map->title);
     if (!has_option(map, "max_shift") || !(r = add_runner(field, subject)))
         return;
     snprintf(run->far_text[0], sizeof run->far_text[0], "%lld",
@@ -174,8 +174,8 @@ static void add_mapped(const pe_subject *subject, const pe_variant *map, ex_run 
     r->map = map;
     r->map_settings = run->far_map;
     r->map_setting_count = 1;
-    snprintf(r->name, sizeof r->name, "%.36s + %.30s, shift %.8s", subject->variant->title,
-             map->title, run->far_text[0]);
+    snprintf(r->name, sizeof r->name, "%.36s + %.30s, shift %.8s", subject->title, map->title,
+             run->far_text[0]);
 }
 
 static void add_headline(const pe_lab *lab, ex_run *run)

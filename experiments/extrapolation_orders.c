@@ -87,7 +87,7 @@ pe_status ex_show_ranks(pe_lab *lab, const ex_run *run, pe_result *result, pe_er
         const ex_spread m = mean_rank(run, subject);
         if (isnan(m.mean))
             continue;
-        names[n] = subject->variant->title;
+        names[n] = subject->title;
         slots[n] = subject->slot;
         mean[n] = m.mean;
         low[n] = m.low;
@@ -95,8 +95,8 @@ pe_status ex_show_ranks(pe_lab *lab, const ex_run *run, pe_result *result, pe_er
         if (mean[n] > mean[best])
             best = n;
         n++;
-        pe_give_interval(section, "MRR", subject->variant->id, "mean reciprocal rank over tasks",
-                         m.mean, m.low, m.high, "least and most over seeds");
+        pe_give_interval(section, "MRR", subject->name, "mean reciprocal rank over tasks", m.mean,
+                         m.low, m.high, "least and most over seeds");
     }
     if (n == 0)
         return pe_result_check(result, err);
@@ -329,7 +329,7 @@ static void draw_headline(const ex_field *field, pe_section *section, pe_figure 
                 pe_figure_panel(figure, titles[column]);
             any = true;
             ex_runner plain = *r; /* under the name that it has in every panel */
-            snprintf(plain.name, sizeof plain.name, "%s", r->subject->variant->title);
+            snprintf(plain.name, sizeof plain.name, "%s", r->subject->title);
             ex_add_curve(field, &plain, false, figure);
         }
         if (any)

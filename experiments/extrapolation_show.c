@@ -141,7 +141,7 @@ static void give_verdicts(const ex_field *field, pe_section *section)
         const ex_runner *r = &field->runner[i];
         const ex_spread a = ex_area(field, r), reach = ex_reach(field, r);
         if (!any_trained(field, r)) {
-            pe_section_not_applicable(section, r->subject->variant->id, r->curve[0].because);
+            pe_section_not_applicable(section, r->subject->name, r->curve[0].because);
             continue;
         }
         pe_give_interval(section, field->task.id, r->name, area_text, a.mean, a.low, a.high,

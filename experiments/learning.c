@@ -175,12 +175,11 @@ static void state_finding(pe_result *result, const learning_run *const *runs, in
         const learning_run *run = runs[i];
         const int last = run->stage_count - 1;
         if (learning_has_rows(run->kind) && used < sizeof finding)
-            used +=
-                (size_t)snprintf(finding + used, sizeof finding - used,
-                                 "%s%s: R2 of the diagonals %.3f after %lld steps (noise up "
-                                 "to %.3f)",
-                                 used ? "; " : "", run->subject->variant->title, run->r2[last][0],
-                                 (long long)run->stages[last], run->band.high);
+            used += (size_t)snprintf(finding + used, sizeof finding - used,
+                                     "%s%s: R2 of the diagonals %.3f after %lld steps (noise up "
+                                     "to %.3f)",
+                                     used ? "; " : "", run->subject->title, run->r2[last][0],
+                                     (long long)run->stages[last], run->band.high);
     }
     if (used)
         pe_result_finding(result, finding);
@@ -190,7 +189,7 @@ static pe_status run_subject(pe_lab *lab, pe_section *section, int at, learning_
                              pe_error *err)
 {
     const pe_subject *subject = &lab->subjects[at];
-    const char *id = subject->variant->id;
+    const char *id = subject->name;
     *out = NULL;
     if (!subject->instance) {
         pe_section_not_applicable(section, id, subject->because);

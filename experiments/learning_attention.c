@@ -117,8 +117,7 @@ static void show_heads(pe_section *section, const learning_run *const *runs, int
     size_t n = 0;
     for (int r = 0; r < count; r++)
         for (int l = 0; l < L && n < PE_FIGURE_NAMES; l++, n++) {
-            snprintf(names[n], sizeof names[0], "%s, layer %d", runs[r]->subject->variant->title,
-                     l + 1);
+            snprintf(names[n], sizeof names[0], "%s, layer %d", runs[r]->subject->title, l + 1);
             name[n] = names[n];
             for (int h = 0; h < H; h++) {
                 const learning_attention *a = &runs[r]->before, *z = &runs[r]->after;
@@ -129,7 +128,7 @@ static void show_heads(pe_section *section, const learning_run *const *runs, int
                                       a->direction[l][h],
                                       z->direction[l][h]};
                 y[h][n] = z->locality[l][h];
-                pe_sheet_text(sheet, runs[r]->subject->variant->title);
+                pe_sheet_text(sheet, runs[r]->subject->title);
                 for (int c = 0; c < 6; c++)
                     pe_sheet_number(sheet, row[c]);
                 where = y[h][n] > most ? names[n] : where;
@@ -158,7 +157,7 @@ static void show_heads(pe_section *section, const learning_run *const *runs, int
 
 static void judge_word(pe_section *section, const learning_run *run)
 {
-    const char *id = run->subject->variant->id;
+    const char *id = run->subject->name;
     const learning_attention *z = &run->after;
     if (pe_lab_capabilities(run->subject->instance) == 0)
         pe_expect(section, "D9", id, "largest |a(i,j) - 1/(i+1)|, trained, one word everywhere",
@@ -186,7 +185,7 @@ static void show_word(pe_section *section, const learning_run *const *runs, int 
     int most = 0;
     for (int r = 0; r < count; r++) {
         judge_word(section, runs[r]);
-        pe_sheet_text(sheet, runs[r]->subject->variant->title);
+        pe_sheet_text(sheet, runs[r]->subject->title);
         pe_sheet_number(sheet, runs[r]->before.moved);
         pe_sheet_number(sheet, runs[r]->after.moved);
         pe_sheet_number(sheet, runs[r]->after.toeplitz);
@@ -195,10 +194,9 @@ static void show_word(pe_section *section, const learning_run *const *runs, int 
     pe_figure *figure = pe_figure_titled(
         PE_HEATMAPS, "one_word_maps", err,
         "With one letter everywhere, training lets %s move %.0f %% of the weight (%.1f %% before)",
-        runs[most]->subject->variant->title, 100 * runs[most]->after.moved,
-        100 * runs[most]->before.moved);
+        runs[most]->subject->title, 100 * runs[most]->after.moved, 100 * runs[most]->before.moved);
     for (int r = 0; r < count; r++)
-        pe_figure_add_matrix(figure, &(pe_matrix_panel){.title = runs[r]->subject->variant->title,
+        pe_figure_add_matrix(figure, &(pe_matrix_panel){.title = runs[r]->subject->title,
                                                         .rows = T,
                                                         .columns = T,
                                                         .values = runs[r]->after.word});

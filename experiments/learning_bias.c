@@ -94,11 +94,11 @@ static void fill_sheet(const learning_run *run, pe_section *section)
         {"smallest seed", NULL, 0, 3}, {"largest seed", NULL, 0, 3},
         {"widest range", NULL, 0, 3},  {"heads drawn to near tokens", NULL, 0, 2}};
     char id[64], caption[200];
-    snprintf(id, sizeof id, "%.40s_stages", run->subject->variant->id);
+    snprintf(id, sizeof id, "%.40s_stages", run->subject->file);
     snprintf(caption, sizeof caption,
              "%s, biases of the first layer by distance, mean over %d heads; the last two columns "
              "from the first seed",
-             run->subject->variant->title, H);
+             run->subject->title, H);
     pe_sheet *sheet = pe_section_table(section, id, caption, 6, columns);
     for (int s = 0; s < run->stage_count; s++) {
         double low = HUGE_VAL, high = -HUGE_VAL, mean = 0;
@@ -117,7 +117,7 @@ static void fill_sheet(const learning_run *run, pe_section *section)
 static void judge(const learning_run *run, pe_section *section)
 {
     const int last = run->stage_count - 1;
-    const char *id = run->subject->variant->id;
+    const char *id = run->subject->name;
     double moved = 0;
     for (int at = 0; at < H * T; at++)
         moved = fmax(moved, fabs(run->bias[last][at] - run->bias[0][at]));
@@ -142,15 +142,14 @@ static void draw(const learning_run *run, pe_section *section, pe_error *err)
     double x[T], y[T];
     const int last = run->stage_count - 1;
     const stage_marks first = marks_at(run, 0), end = marks_at(run, last);
-    snprintf(id, sizeof id, "%.40s_biases", run->subject->variant->id);
+    snprintf(id, sizeof id, "%.40s_biases", run->subject->file);
     for (int r = 0; r < T; r++)
         x[r] = r;
     pe_figure *figure = pe_figure_titled(
         PE_CURVES, id, err,
         "%s: the widest bias curve of a head spans %.2f before training and %.2f after %lld steps, "
         "when %d of %d heads are drawn to near tokens",
-        run->subject->variant->title, first.range, end.range, (long long)run->stages[last],
-        end.drawn, H);
+        run->subject->title, first.range, end.range, (long long)run->stages[last], end.drawn, H);
     for (int s = 0; s <= last; s++) {
         const long long step = (long long)run->stages[s];
         snprintf(title, sizeof title, step ? "after %lld steps" : "before training", step);
@@ -175,8 +174,7 @@ static void draw(const learning_run *run, pe_section *section, pe_error *err)
 void learning_show_biases(const learning_run *run, pe_result *result, pe_error *err)
 {
     char heading[160];
-    snprintf(heading, sizeof heading, "%s: a bias for each distance and head",
-             run->subject->variant->title);
+    snprintf(heading, sizeof heading, "%s: a bias for each distance and head", run->subject->title);
     pe_section *section = pe_result_section(result, heading);
     const int last = run->stage_count - 1;
     pe_say(

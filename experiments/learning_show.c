@@ -32,7 +32,7 @@ static pe_figure *figure_of(const view *v, pe_figure_kind kind, const char *what
                             const char *finding, pe_error *err)
 {
     char id[64];
-    snprintf(id, sizeof id, "%.40s_%s", v->id, what);
+    snprintf(id, sizeof id, "%.40s_%s", v->run->subject->file, what);
     return pe_figure_new(kind, id, finding, err);
 }
 
@@ -49,7 +49,7 @@ static void fill_stages(const view *v)
         {"mean norm", NULL, 0, 3},      {"variance in 2 components", NULL, 0, 3},
         {"rows like noise", NULL, 0, 3}};
     char id[64], caption[TEXT];
-    snprintf(id, sizeof id, "%.40s_stages", v->id);
+    snprintf(id, sizeof id, "%.40s_stages", v->run->subject->file);
     snprintf(caption, sizeof caption,
              "%s, %zu rows by %zu columns, as training goes on; all but R2 from the first seed",
              v->title, v->run->rows, v->run->columns);
@@ -332,8 +332,8 @@ void learning_show_table(const learning_run *run, pe_result *result, pe_error *e
 {
     char heading[TEXT];
     view v = {.run = run,
-              .id = run->subject->variant->id,
-              .title = run->subject->variant->title,
+              .id = run->subject->name,
+              .title = run->subject->title,
               .row = run->kind == LEARNING_CODES ? "position" : "offset into the past",
               .last = run->stage_count - 1};
     for (size_t i = 0; i < run->rows; i++)

@@ -26,7 +26,7 @@ void growth_judge_published(pe_section *section, const pe_subject *subject,
         snprintf(quantity, sizeof quantity, "largest float error below %.0f%s%s", at[i],
                  path ? ", path " : "", path ? path : "");
         pe_check check = {.id = "P2",
-                          .variant = subject->variant->id,
+                          .variant = subject->name,
                           .quantity = quantity,
                           .value = growth_below(g, at[i]),
                           .expected = exact ? 0x1p-25 : powf_error[i],
@@ -77,7 +77,7 @@ static void draw_choices(const precision_run *run, pe_section *section, const pe
     size_t used;
     snprintf(id, sizeof id, "paths_%d", (int)(subject - run->lab->subjects));
     used = (size_t)snprintf(title, sizeof title, "%s, float, below %.0f positions: off by up to",
-                            subject->variant->title, c->g[0].limit + 1);
+                            subject->title, c->g[0].limit + 1);
     for (size_t i = 0; i < c->count && used < sizeof title; i++)
         used += (size_t)snprintf(title + used, sizeof title - used, "%s %.2g with %s", i ? "," : "",
                                  c->g[i].float_error[c->g[i].octaves - 1], c->name[i]);
@@ -118,7 +118,7 @@ static void describe_choices(pe_section *section, const pe_subject *subject, con
            "%s can form its table in %zu ways (option path). The errors of %zu grow with the "
            "position, and differ among themselves by a factor of %.2f at the end: the rounding of "
            "the phase hides that of the frequency. The others stay at %.2g.",
-           subject->variant->title, c->count, growing, most / least, flat);
+           subject->title, c->count, growing, most / least, flat);
 }
 
 pe_status growth_show_paths(precision_run *run, pe_section *section, const pe_subject *subject,

@@ -19,7 +19,7 @@ static void number(pe_sheet *sheet, double value)
 static void table_row(pe_sheet *sheet, const pe_subject *subject, const char *kind, const growth *g)
 {
     static const double at[] = {512, 4096, 32768};
-    pe_sheet_text(sheet, subject->variant->title);
+    pe_sheet_text(sheet, subject->title);
     pe_sheet_text(sheet, kind);
     for (size_t i = 0; i < 3; i++)
         number(sheet, growth_below(g, at[i]));
@@ -38,7 +38,7 @@ static void judge_exponent(pe_section *section, const pe_subject *subject, const
     const bool phases = precision_option(subject->instance, "base", &base);
     snprintf(quantity, sizeof quantity, "exponent of the float error in L, %s", kind);
     pe_check check = {.id = "P3",
-                      .variant = subject->variant->id,
+                      .variant = subject->name,
                       .quantity = quantity,
                       .value = g->line.slope,
                       .expected = 1,
@@ -71,7 +71,7 @@ static void judge_growth(precision_run *run, pe_section *section, const pe_subje
         worst = fmax(worst, g->float_error[m] / g->bound[m]);
     snprintf(quantity, sizeof quantity, "float error / (2^-23 L w_max), %s", kind);
     pe_check check = {.id = "P2",
-                      .variant = subject->variant->id,
+                      .variant = subject->name,
                       .quantity = quantity,
                       .value = worst,
                       .expected = 1,
@@ -91,8 +91,7 @@ static void add_panel(pe_figure *figure, const pe_subject *subject, const char *
 {
     char title[160];
     const bool none = g->float_error[g->octaves - 1] == 0;
-    snprintf(title, sizeof title, "%s: %s%s", subject->variant->title, kind,
-             none ? ", no error" : "");
+    snprintf(title, sizeof title, "%s: %s%s", subject->title, kind, none ? ", no error" : "");
     pe_figure_panel(figure, title);
     const size_t n = (size_t)g->octaves;
     if (g->kind == GROWTH_PROPORTIONAL)
@@ -124,14 +123,13 @@ static void note_slow(panels *p, const pe_subject *subject, precision_kind kind,
 {
     const size_t used = strlen(p->slow_names);
     snprintf(p->slow_names + used, sizeof p->slow_names - used, "%s%s, %s (exponent %.2f)",
-             p->slow++ ? "; " : "", subject->variant->title, precision_kind_text(kind),
-             g->line.slope);
+             p->slow++ ? "; " : "", subject->title, precision_kind_text(kind), g->line.slope);
 }
 
 static pe_status one_subject(precision_run *run, pe_section *section, const pe_subject *subject,
                              panels *p, pe_error *err)
 {
-    const char *id = subject->variant->id;
+    const char *id = subject->name;
     pe_status status = PE_OK;
     int asked = 0;
     if (!subject->instance || !subject->instance->has_quad) {

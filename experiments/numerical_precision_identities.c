@@ -96,20 +96,20 @@ static double largest(const double *x, int n)
 static void judge_trap(pe_section *section, const pe_subject *subject, const trap *x)
 {
     pe_check_at_most(section, &(pe_check){.id = "P8",
-                                          .variant = subject->variant->id,
+                                          .variant = subject->name,
                                           .quantity = "norm residual in float, every position",
                                           .value = largest(x->norm[0], x->octaves),
                                           .expected = 0x1p-21,
                                           .source = "twice an ulp of float, doubled for a map"});
     pe_check_at_most(section, &(pe_check){.id = "P8",
-                                          .variant = subject->variant->id,
+                                          .variant = subject->name,
                                           .quantity = "norm residual, all in bf16, every position",
                                           .value = largest(x->norm[1], x->octaves),
                                           .expected = 0x1p-7 + 0x1p-14,
                                           .source = "twice half a step of bf16",
                                           .because = "although the phase is lost"});
     pe_check_info(section, &(pe_check){.id = "P8",
-                                       .variant = subject->variant->id,
+                                       .variant = subject->name,
                                        .quantity = "largest entry error, all in bf16",
                                        .value = largest(x->entry[1], x->octaves),
                                        .because = "the same vectors whose norms are right"});
@@ -119,7 +119,7 @@ static void add_panel(pe_figure *figure, const pe_subject *subject, const trap *
 {
     static const char *const entries[] = {"entry, float", "entry, bf16"};
     static const char *const norms[] = {"norm, float", "norm, bf16"};
-    pe_figure_panel(figure, subject->variant->title);
+    pe_figure_panel(figure, subject->title);
     for (int w = 0; w < 2; w++) {
         const pe_series entry = {.name = entries[w],
                                  .slot = (size_t)w,
@@ -148,7 +148,7 @@ static pe_status the_trap(precision_run *run, pe_section *section, pe_error *err
         return PE_MEMORY;
     for (int s = 0; status == PE_OK && s < run->lab->subject_count; s++) {
         const pe_subject *subject = &run->lab->subjects[s];
-        const char *id = subject->variant->id;
+        const char *id = subject->name;
         const bool codes = subject->instance && precision_has(subject->instance, PRECISION_CODES);
         const bool maps = subject->instance && precision_has(subject->instance, PRECISION_MAPPED);
         if (!subject->instance || !(codes || maps) || !subject->instance->has_quad ||

@@ -47,7 +47,7 @@ static void long_table(pe_section *section, const matter_found *list, int count,
         section, content == MATTER_TEXT ? "matter_text" : "matter_random", caption, 12, columns);
     for (int s = 0; s < count; s++)
         for (int w = 0; list[s].measured && w < MATTER_WAYS; w++) {
-            pe_sheet_text(sheet, list[s].subject->variant->title);
+            pe_sheet_text(sheet, list[s].subject->title);
             pe_sheet_text(sheet, matter_way_name((matter_way)w));
             for (int m = 0; m < MATTER_MEASURES; m++) {
                 const pe_interval *i = &list[s].of[content][w][m];
@@ -74,7 +74,7 @@ static void place_table(pe_section *section, const matter_found *list, int count
                                        PE_PLACE_COUNT + 1, columns);
     for (int s = 0; s < count; s++)
         if (list[s].measured) {
-            pe_sheet_text(sheet, list[s].subject->variant->title);
+            pe_sheet_text(sheet, list[s].subject->title);
             for (int p = 0; p < PE_PLACE_COUNT; p++)
                 number(sheet, list[s].by_place[p]);
         }
@@ -91,7 +91,7 @@ static void verdicts(pe_section *section, const matter_found *list, int count)
             snprintf(quantity, sizeof quantity, "weight moved by %s at every place, real text",
                      matter_way_name(shown[w]));
             v.id = "TV";
-            v.variant = list[s].subject->variant->id;
+            v.variant = list[s].subject->name;
             v.quantity = quantity;
             v.unit = "total variation";
             v.value = i->centre;
@@ -115,17 +115,17 @@ static void logit_figure(pe_section *section, const matter_found *list, int coun
     for (int s = 0; s < count && n < PE_FIGURE_NAMES; s++) {
         if (!list[s].measured)
             continue;
-        names[n++] = list[s].subject->variant->title;
+        names[n++] = list[s].subject->title;
         const double x = list[s].of[MATTER_RANDOM][MATTER_BF16][MATTER_LOGITS].centre;
         most_float =
             fmax(most_float, list[s].of[MATTER_RANDOM][MATTER_FLOAT][MATTER_LOGITS].centre);
         if (x < least) {
             least = x;
-            best = list[s].subject->variant->title;
+            best = list[s].subject->title;
         }
         if (x > most) {
             most = x;
-            worst = list[s].subject->variant->title;
+            worst = list[s].subject->title;
         }
     }
     if (!best || !worst)
@@ -167,7 +167,7 @@ static void panels_by(pe_section *section, const matter_found *list, int count, 
         if (!list[s].measured)
             continue;
         panels++;
-        pe_figure_panel(figure, list[s].subject->variant->title);
+        pe_figure_panel(figure, list[s].subject->title);
         for (int w = FIRST_FORMAT; w <= LAST_FORMAT; w++)
             pe_figure_add_series(
                 figure, &(pe_series){.name = matter_way_name((matter_way)w),
@@ -225,7 +225,7 @@ static void near_start(precision_run *run, pe_section *section, const matter_fou
         }
     run->weight_float = float_most;
     run->weight_bf16 = weight(worst, MATTER_BF16);
-    run->weight_worst = worst->subject->variant->title;
+    run->weight_worst = worst->subject->title;
     pe_say(section,
            "Positions 0 .. 63, real text. Float moves at most %.1g of a query's attention "
            "weight, whatever the variant: it does not matter. Double moves %.1g. bf16 at "
@@ -236,8 +236,8 @@ static void near_start(precision_run *run, pe_section *section, const matter_fou
                "%s has no positional encoding at all, and bf16 still moves %.2g %%: that "
                "much is the price of storing q, k, logits and weights. For %s the places of "
                "the encoding alone cost %.2g %%, and all other places %.2g %%.",
-               none->subject->variant->title, 100 * weight(none, MATTER_BF16),
-               worst->subject->variant->title, 100 * weight(worst, MATTER_BF16_POSITIONAL),
+               none->subject->title, 100 * weight(none, MATTER_BF16), worst->subject->title,
+               100 * weight(worst, MATTER_BF16_POSITIONAL),
                100 * weight(worst, MATTER_BF16_CONTENT));
 }
 
@@ -270,7 +270,7 @@ static void far_away(precision_run *run, pe_section *section, const matter_found
     if (!worst)
         return;
     run->weight_bf16_far = worst->by_start[MATTER_BF16][last];
-    run->weight_far_worst = worst->subject->variant->title;
+    run->weight_far_worst = worst->subject->title;
     run->far = matter_start[last];
     for (int s = 0; s < count; s++)
         if (list[s].measured && list[s].by_start[MATTER_FLOAT][last] > run->weight_float_far)
@@ -302,7 +302,7 @@ static void say_untrained(pe_section *section, const matter_found *list, int cou
     for (int s = 0; s < count && used < sizeof names; s++)
         if (list[s].measured && list[s].subject->random_table)
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
-                                     list[s].subject->variant->title);
+                                     list[s].subject->title);
     if (used)
         pe_say(section,
                "Untrained: %s. Their parameters are random, and drawn anew with every draw, so an "
@@ -327,7 +327,7 @@ pe_status matter_show(precision_run *run, const matter_found *list, pe_error *er
     say_untrained(section, list, count);
     for (int s = 0; s < count; s++)
         if (!list[s].measured)
-            pe_section_not_applicable(section, list[s].subject->variant->id, list[s].because);
+            pe_section_not_applicable(section, list[s].subject->name, list[s].because);
     for (int i = 0; i < MATTER_TOKENS; i++)
         query[i] = i;
     near_start(run, section, list, count);

@@ -162,7 +162,7 @@ static void judge_shift(pe_section *section, const pe_subject *subject, const sh
     if (like_published(subject->instance))
         pe_check_within(section,
                         &(pe_check){.id = "P7",
-                                    .variant = subject->variant->id,
+                                    .variant = subject->name,
                                     .quantity = "exponent of the float change in the shift",
                                     .value = float_growth(found).slope,
                                     .expected = 1,
@@ -177,7 +177,7 @@ static void judge_shift(pe_section *section, const pe_subject *subject, const sh
             snprintf(quantity, sizeof quantity, "RMS logit change at shift %.0f: %s", shifts[s],
                      paths[p].name);
             v.id = "P7";
-            v.variant = subject->variant->id;
+            v.variant = subject->name;
             v.quantity = quantity;
             v.value = found->mean[p][s];
             v.ci_low = found->low[p][s];
@@ -218,7 +218,7 @@ static void show_shift(pe_section *section, const pe_subject *subject, int numbe
     snprintf(title, sizeof title,
              "%s: storing q and k in bf16 costs %.1g per logit at every shift; only float angles "
              "(exponent %.2f) and bf16 positions grow",
-             subject->variant->title, found->mean[2][0], line.slope);
+             subject->title, found->mean[2][0], line.slope);
     pe_figure *figure = pe_figure_new(PE_CURVES, id, title, err);
     pe_figure_x(figure, "shift of all positions (tokens)", PE_LOG2);
     pe_figure_y(figure, "RMS logit change", PE_LOG10);
@@ -244,7 +244,7 @@ static void show_shift(pe_section *section, const pe_subject *subject, int numbe
         "positions (%.2g to %.2g; unrelated logits of RMS 1 would differ by 1.41). There the 64 "
         "tokens have %.0f different stored positions at shift 1024, and %.0f at 32768: order is "
         "gone.",
-        subject->variant->title, found->mean[2][0], found->mean[2][SHIFTS - 1], found->mean[1][0],
+        subject->title, found->mean[2][0], found->mean[2][SHIFTS - 1], found->mean[1][0],
         found->mean[1][SHIFTS - 1], line.slope, found->mean[4][0], found->mean[4][SHIFTS - 1],
         stored_positions(1024), stored_positions(32768));
 }
@@ -258,13 +258,13 @@ static pe_status turning(precision_run *run, pe_section *section, const pe_subje
     shift_found found = {0};
     pe_error own = {0};
     if (precision_with(subject, &dims, run->lab->size.seed, NULL, NULL, &instance, &own) != PE_OK) {
-        pe_section_not_applicable(section, subject->variant->id, own.text);
+        pe_section_not_applicable(section, subject->name, own.text);
         return PE_OK;
     }
     pe_status status = PE_OK;
     if (precision_limit(instance, PRECISION_MAPPED, shifts[SHIFTS - 1] + TOKENS) <
         shifts[SHIFTS - 1] + TOKENS)
-        pe_section_not_applicable(section, subject->variant->id,
+        pe_section_not_applicable(section, subject->name,
                                   "its positions end before the largest shift");
     else {
         for (int p = 0; status == PE_OK && p < PATHS; p++) {
@@ -314,7 +314,7 @@ static pe_status counting(precision_run *run, pe_section *section, const pe_subj
                  ways[w].name);
         pe_check_within(section,
                         &(pe_check){.id = "P7",
-                                    .variant = subject->variant->id,
+                                    .variant = subject->name,
                                     .quantity = quantity,
                                     .value = worst,
                                     .expected = 0,
@@ -349,7 +349,7 @@ pe_status precision_shift(precision_run *run, pe_error *err)
     explain(section, run);
     for (int s = 0; status == PE_OK && s < run->lab->subject_count; s++) {
         const pe_subject *subject = &run->lab->subjects[s];
-        const char *id = subject->variant->id;
+        const char *id = subject->name;
         if (!subject->instance)
             pe_section_not_applicable(section, id, subject->because);
         else if (precision_has(subject->instance, PRECISION_MAPPED))

@@ -126,7 +126,7 @@ static void show_table(const view *v, const char *title, size_t slot, const prob
 
 static void judge_subject(const view *v, const pe_subject *subject, const probes_found *found)
 {
-    const char *id = subject->variant->id;
+    const char *id = subject->name;
     char quantity[96];
     for (int r = 0; r < RIDGES; r++) {
         snprintf(quantity, sizeof quantity, "held-out error of position, ridge %g, over chance",
@@ -167,12 +167,12 @@ static pe_status each_subject(const view *v, int *shown, pe_error *err)
             status = probe_table(v->lab, P, v->T, d, found, &own);
         pe_release(P);
         if (status == PE_OK) {
-            show_table(v, subject->variant->title, subject->slot, found, false);
+            show_table(v, subject->title, subject->slot, found, false);
             judge_subject(v, subject, found);
             (*shown)++;
             status = pe_lab_step(v->lab, "probes: codes", 0.02, err);
         } else if (pe_lab_declined(status)) {
-            pe_section_not_applicable(v->section, subject->variant->id, own.text);
+            pe_section_not_applicable(v->section, subject->name, own.text);
             status = PE_OK;
         } else
             return pe_fail(err, status, "%s", own.text);

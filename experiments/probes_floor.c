@@ -209,14 +209,14 @@ static void show(view *v, const pe_subject *subject, bool causal, const trained_
     const probes_spread a = probes_spread_of(s->accuracy, (size_t)s->seeds);
     const probes_spread l = probes_spread_of(s->loss, (size_t)s->seeds);
     const probes_spread p = probes_spread_of(s->position, (size_t)s->seeds);
-    pe_sheet_text(v->sheet, subject->variant->title);
+    pe_sheet_text(v->sheet, subject->title);
     pe_sheet_text(v->sheet, causal ? "causal" : "none");
     const double row[] = {a.mean, a.low, a.high, l.mean, p.mean};
     for (int c = 0; c < 5; c++)
         pe_sheet_number(v->sheet, row[c]);
     if (v->n == PE_FIGURE_NAMES)
         return;
-    snprintf(v->label[v->n], sizeof v->label[0], "%s%s", subject->variant->title,
+    snprintf(v->label[v->n], sizeof v->label[0], "%s%s", subject->title,
              causal ? ", causal mask" : "");
     v->name[v->n] = v->label[v->n];
     v->slot[v->n] = subject->slot;
@@ -234,7 +234,7 @@ static void show(view *v, const pe_subject *subject, bool causal, const trained_
 static pe_status one_subject(view *v, const pe_subject *subject, double share, pe_error *err)
 {
     const bool control = pe_lab_capabilities(subject->instance) == 0;
-    const char *id = subject->variant->id;
+    const char *id = subject->name;
     trained_score s;
     pe_error own = {0};
     pe_status status = train_seeds(v, subject, false, share, &s, &own);
@@ -348,8 +348,7 @@ pe_status probes_floor(pe_lab *lab, pe_result *result, pe_error *err)
         if (lab->subjects[i].instance)
             status = one_subject(&v, &lab->subjects[i], 0.05 + 0.4 * i / lab->subject_count, err);
         else
-            pe_section_not_applicable(v.section, lab->subjects[i].variant->id,
-                                      lab->subjects[i].because);
+            pe_section_not_applicable(v.section, lab->subjects[i].name, lab->subjects[i].because);
     if (status == PE_OK && v.n > 0) {
         finish(&v, err);
         state_finding(&v, result);

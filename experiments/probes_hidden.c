@@ -96,7 +96,7 @@ static void show(view *v, const pe_subject *subject, const reading *r)
         const double row[] = {
             l,          probes_spread_of(r->mae[l], n).mean,     p.y[l], p.low[l], p.high[l],
             p.fresh[l], probes_spread_of(r->order[1][l], n).mean};
-        pe_sheet_text(v->sheet, subject->variant->title);
+        pe_sheet_text(v->sheet, subject->title);
         for (int c = 0; c < 7; c++)
             pe_sheet_number(v->sheet, row[c]);
     }
@@ -128,7 +128,7 @@ static void judge_control(const view *v, const char *id, const reading *r)
 
 static void judge(const view *v, const pe_subject *subject, const reading *r)
 {
-    const char *id = subject->variant->id;
+    const char *id = subject->name;
     const unsigned can = pe_lab_capabilities(subject->instance);
     const probes_spread first = probes_spread_of(r->position[1][0], (size_t)r->seed);
     const probes_spread last = probes_spread_of(r->position[1][LAYERS], (size_t)r->seed);
@@ -162,7 +162,7 @@ static pe_status each_subject(pe_lab *lab, view *v, reading *r, pe_error *err)
             show(v, subject, r);
             judge(v, subject, r);
         } else if (pe_lab_declined(status)) {
-            pe_section_not_applicable(v->section, subject->variant->id, own.text);
+            pe_section_not_applicable(v->section, subject->name, own.text);
             status = PE_OK;
         } else
             return pe_fail(err, status, "%s", own.text);
@@ -190,10 +190,10 @@ static void draw(const view *v, pe_error *err)
     pe_figure *figure = pe_figure_titled(
         PE_CURVES, "layers_error", err,
         "After %d trained layers the position is read within %.2f of chance with %s%s", LAYERS,
-        best->y[LAYERS], best->subject->variant->title, control);
+        best->y[LAYERS], best->subject->title, control);
     for (int i = 0; i < v->panels; i++) {
         const panel *p = &v->panel[i];
-        pe_figure_panel(figure, p->subject->variant->title);
+        pe_figure_panel(figure, p->subject->title);
         pe_figure_add_series(figure, &(pe_series){.name = "before training",
                                                   .look = PE_LOOK_REFERENCE,
                                                   .n = LAYERS + 1,

@@ -247,7 +247,7 @@ static pe_status split_rows(pe_sheet *sheet, const taken_apart *parts, pe_split 
         pe_status status = pe_split_of(m, (size_t)parts->T, PE_REGION_ALL, PE_MEAN_REMOVED, s, err);
         if (status != PE_OK)
             return status;
-        pe_sheet_text(sheet, parts->subject->variant->title);
+        pe_sheet_text(sheet, parts->subject->title);
         pe_sheet_text(sheet, shown_text[t]);
         pe_sheet_number(sheet, sqrt(s->energy / entries));
         const double share[4] = {s->toeplitz_even, s->toeplitz_odd, s->rest_even, s->rest_odd};
@@ -267,10 +267,10 @@ static void draw_terms(pe_section *section, const taken_apart *parts, const pe_s
     const size_t T = (size_t)parts->T;
     const pe_split *place = &split[TERMS - 1];
     char id[64], title[300];
-    snprintf(id, sizeof id, "terms_%.50s", parts->subject->variant->id);
+    snprintf(id, sizeof id, "terms_%.50s", parts->subject->file);
     const int used =
         snprintf(title, sizeof title, "%.80s: the terms add up to the fused logit within %.1g",
-                 parts->subject->variant->title, fmax(parts->sum_gap, parts->fused_gap));
+                 parts->subject->title, fmax(parts->sum_gap, parts->fused_gap));
     if (place->energy > 0 && !place->constant)
         snprintf(title + used, sizeof title - (size_t)used,
                  "; of the global place term, %.0f %% is even in the offset and %.0f %% odd",
@@ -305,9 +305,9 @@ static void judge_values(pe_section *section, const taken_apart *parts, pe_sheet
         const double value = term[middle * T + middle + k];
         const double expected = v_dot_row(instance, parts->rows, T, SEEN_HEAD, -k);
         snprintf(quantity, sizeof quantity, "global place term at k = j - i = %d, head 0", (int)k);
-        pe_expect(section, "S7", parts->subject->variant->id, quantity, value, expected,
-                  sum_tolerance, "v · row(i - j), from the variant's rows in a plain loop");
-        pe_sheet_text(sheet, parts->subject->variant->title);
+        pe_expect(section, "S7", parts->subject->name, quantity, value, expected, sum_tolerance,
+                  "v · row(i - j), from the variant's rows in a plain loop");
+        pe_sheet_text(sheet, parts->subject->title);
         pe_sheet_number(sheet, (double)k);
         pe_sheet_number(sheet, value);
         pe_sheet_number(sheet, expected);
@@ -317,7 +317,7 @@ static void judge_values(pe_section *section, const taken_apart *parts, pe_sheet
 static pe_status judge_places(pe_section *section, const taken_apart *parts, pe_error *err)
 {
     const pe_instance *instance = parts->subject->instance;
-    const char *id = parts->subject->variant->id;
+    const char *id = parts->subject->name;
     const double gap = place_gap(&parts->attended, instance, parts->rows, parts->T, 0);
     const double late = place_gap(&parts->attended, instance, parts->rows, parts->T, 1);
     pe_toeplitz_fit fit;
@@ -337,7 +337,7 @@ static pe_status judge_places(pe_section *section, const taken_apart *parts, pe_
            "plain double loop, within %.1g for every pair and head. A shift by one place would "
            "leave the diagonals intact, so a test of the pattern would not see it; this test of "
            "values would, as a gap of %.2g.",
-           parts->subject->variant->title, gap, late);
+           parts->subject->title, gap, late);
     return PE_OK;
 }
 
@@ -353,11 +353,11 @@ static pe_status show_parts(pe_section *section, const taken_apart *parts, term_
     if (status != PE_OK)
         return status;
     draw_terms(section, parts, split, err);
-    pe_expect(section, "S7", parts->subject->variant->id,
+    pe_expect(section, "S7", parts->subject->name,
               "largest gap between the sum of the terms and the logit", parts->sum_gap, 0,
               sum_tolerance, "METRICS.md 2.5: the parts sum to the fused logit");
     if (!isnan(parts->fused_gap))
-        pe_expect(section, "S7", parts->subject->variant->id,
+        pe_expect(section, "S7", parts->subject->name,
                   "largest gap between the logit and (q + u) · k + (q + v) · r in a plain loop",
                   parts->fused_gap, 0, sum_tolerance,
                   "Dai et al. 2019, section 3.3; METRICS.md 2.5");
@@ -399,7 +399,7 @@ static void open_terms(pe_section *section, const pe_lab *lab, term_sheets *shee
 static pe_status terms_of(const pe_lab *lab, pe_section *section, const pe_subject *subject,
                           term_sheets *sheets, int *found, pe_error *err)
 {
-    const char *id = subject->variant->id;
+    const char *id = subject->name;
     if (!subject->instance) {
         pe_section_not_applicable(section, id, subject->because);
         return PE_OK;
@@ -506,7 +506,7 @@ static pe_status verify_all(pe_lab *lab, pe_section *section, claimed *all, int 
         if (status == PE_OK)
             ++*count;
         else if (status == PE_USAGE) {
-            pe_section_not_applicable(section, subject->variant->id, refusal.text);
+            pe_section_not_applicable(section, subject->name, refusal.text);
             status = PE_OK;
         } else if (err)
             *err = refusal;
@@ -527,7 +527,7 @@ static void claims_table(pe_section *section, const claimed *all, int count)
         pe_section_table(section, "claims", "What each encoding claims, and what was found",
                          PE_CLAIM_COUNT + 1, columns);
     for (int i = 0; i < count; i++) {
-        pe_sheet_text(sheet, all[i].subject->variant->title);
+        pe_sheet_text(sheet, all[i].subject->title);
         for (int c = 0; c < PE_CLAIM_COUNT; c++)
             pe_sheet_text(sheet, word_of(all[i].result[c].verdict));
     }
@@ -540,7 +540,7 @@ static void judge_claims(pe_section *section, const claimed *c)
         if (r->verdict == PE_VERDICT_UNTESTABLE && (c->claims & r->claim)) {
             pe_verdict v = pe_verdict_blank();
             v.id = "claims";
-            v.variant = c->subject->variant->id;
+            v.variant = c->subject->name;
             v.quantity = pe_claim_name(r->claim);
             v.judgement = PE_VERDICT_NOT_APPLICABLE;
             v.because = r->text;
@@ -549,8 +549,8 @@ static void judge_claims(pe_section *section, const claimed *c)
         if (r->verdict != PE_VERDICT_HELD && r->verdict != PE_VERDICT_BROKEN)
             continue;
         const bool held = r->verdict == PE_VERDICT_HELD;
-        pe_require(section, "claims", c->subject->variant->id, pe_claim_name(r->claim),
-                   held ? 1 : 0, held, r->text[0] ? r->text : "no counter-example found",
+        pe_require(section, "claims", c->subject->name, pe_claim_name(r->claim), held ? 1 : 0, held,
+                   r->text[0] ? r->text : "no counter-example found",
                    "claimed by the encoding, verified in quad precision");
     }
 }
@@ -572,7 +572,7 @@ static pe_status draw_claims(pe_section *section, const claimed *all, int count,
         return PE_MEMORY;
     }
     for (size_t i = 0; i < n; i++)
-        names[i] = all[i].subject->variant->title;
+        names[i] = all[i].subject->title;
     pe_figure *figure = pe_figure_new(PE_BARS_STACKED, "claims_counted", title, err);
     pe_figure_x(figure, "properties out of eleven", PE_LINEAR);
     pe_figure_x_range(figure, 0, PE_CLAIM_COUNT);

@@ -38,7 +38,7 @@ static pe_status draw_matrix(pe_section *section, const symmetry_claimed *all, s
     for (int c = 0; c < PE_CLAIM_COUNT; c++)
         claim[c] = pe_claim_name(1u << c);
     for (size_t i = 0; i < n; i++) {
-        encoding[i] = all[i].subject->variant->title;
+        encoding[i] = all[i].subject->title;
         for (size_t c = 0; c < PE_CLAIM_COUNT; c++) {
             mark[i * PE_CLAIM_COUNT + c] = mark_of(all[i].result[c].verdict);
             broken += all[i].result[c].verdict == PE_VERDICT_BROKEN;
@@ -98,7 +98,7 @@ static void add_row(pe_section *section, pe_sheet *sheet, const symmetry_claimed
                     const pe_claim_result *single, const pe_claim_result *twice, tally sum[2])
 {
     const pe_claim_result *narrow[2] = {single, twice};
-    pe_sheet_text(sheet, c->subject->variant->title);
+    pe_sheet_text(sheet, c->subject->title);
     pe_sheet_text(sheet, pe_claim_name(1u << claim));
     for (int p = 0; p < 2; p++) {
         const bool kept = narrow[p][claim].verdict == PE_VERDICT_HELD;
@@ -107,8 +107,8 @@ static void add_row(pe_section *section, pe_sheet *sheet, const symmetry_claimed
         sum[p].kept += kept;
         sum[p].worst = fmax(sum[p].worst, kept ? narrow[p][claim].deviation : 0);
         if (!kept)
-            pe_say(section, "In %s, %s: %s: %s.", p ? "double" : "float",
-                   c->subject->variant->title, pe_claim_name(1u << claim), narrow[p][claim].text);
+            pe_say(section, "In %s, %s: %s: %s.", p ? "double" : "float", c->subject->title,
+                   pe_claim_name(1u << claim), narrow[p][claim].text);
     }
     add_units(sheet, c->result[claim].deviation);
 }

@@ -107,7 +107,7 @@ static double worst_shift(const double gap[SHIFTS])
 
 static void judge_shift(pe_section *section, const moved *m)
 {
-    const char *id = m->subject->variant->id;
+    const char *id = m->subject->name;
     const double in_double = worst_shift(m->in_double), in_float = worst_shift(m->in_float);
     if (m->refusal[0])
         pe_section_not_applicable(section, id, m->refusal);
@@ -135,7 +135,7 @@ static void judge_shift(pe_section *section, const moved *m)
 
 static void shift_row(pe_sheet *sheet, const moved *m)
 {
-    pe_sheet_text(sheet, m->subject->variant->title);
+    pe_sheet_text(sheet, m->subject->title);
     pe_sheet_text(sheet, pe_lab_hooks_text(pe_lab_capabilities(m->subject->instance)));
     pe_sheet_text(sheet, promise_text(promise_of(m->subject)));
     for (int precision = 0; precision < 2; precision++)
@@ -189,6 +189,25 @@ static shift_tally tally_shifts(const moved *all, int count)
     return t;
 }
 
+static void draw_dots(pe_section *section, size_t n, const char *const *names,
+                      const double *in_double, const double *in_float, const char *title,
+                      pe_error *err)
+{
+    pe_figure *figure = pe_figure_new(PE_DOTS, "later_text", title, err);
+    pe_figure_x(figure, "largest change of an output", PE_LOG10);
+    pe_figure_x_range(figure, drawn_zero / 2, 10);
+    pe_figure_categories(figure, n, names, NULL);
+    pe_figure_add_series(figure, &(pe_series){.name = "double", .slot = 0, .n = n, .y = in_double});
+    pe_figure_add_series(figure, &(pe_series){.name = "float", .slot = 1, .n = n, .y = in_float});
+    pe_figure_describe(figure,
+                       "One row per encoding: the largest change of an output in double and in "
+                       "float when all positions move by 1, 17 or 1009.",
+                       "The worst of the shifts 1, 17 and 1009; real text, one layer, causal mask. "
+                       "Exact zeros are drawn at the left edge, at 1e-18. Where one point is seen, "
+                       "both precisions agree.");
+    pe_section_figure(section, figure);
+}
+
 static pe_status draw_shifts(pe_section *section, const moved *all, int count, const shift_tally *t,
                              pe_error *err)
 {
@@ -203,7 +222,7 @@ static pe_status draw_shifts(pe_section *section, const moved *all, int count, c
     for (int i = 0; i < count; i++) {
         if (isnan(worst_shift(all[i].in_double)))
             continue;
-        names[n] = all[i].subject->variant->title;
+        names[n] = all[i].subject->title;
         x[n] = drawable(worst_shift(all[i].in_double));
         x[count + (int)n++] = drawable(worst_shift(all[i].in_float));
     }
@@ -212,22 +231,8 @@ static pe_status draw_shifts(pe_section *section, const moved *all, int count, c
              "When all positions move, %d encodings give the same outputs bit for bit, %d up to "
              "rounding (%.1g); %d change by up to %.2g",
              t->exact, t->rounded, t->worst_rounding, t->changed, t->worst_change);
-    pe_figure *figure = pe_figure_new(PE_DOTS, "later_text", title, err);
-    pe_figure_x(figure, "largest change of an output", PE_LOG10);
-    pe_figure_x_range(figure, drawn_zero / 2, 10);
-    pe_figure_categories(figure, n, names, NULL);
-    if (n > 0) {
-        pe_figure_add_series(figure, &(pe_series){.name = "double", .slot = 0, .n = n, .y = x});
-        pe_figure_add_series(figure,
-                             &(pe_series){.name = "float", .slot = 1, .n = n, .y = x + count});
-    }
-    pe_figure_describe(figure,
-                       "One row per encoding: the largest change of an output in double and in "
-                       "float when all positions move by 1, 17 or 1009.",
-                       "The worst of the shifts 1, 17 and 1009; real text, one layer, causal mask. "
-                       "Exact zeros are drawn at the left edge, at 1e-18. Where one point is seen, "
-                       "both precisions agree.");
-    pe_section_figure(section, figure);
+    if (n > 0)
+        draw_dots(section, n, names, x, x + count, title, err);
     pe_release(names);
     pe_release(x);
     return PE_OK;
@@ -275,8 +280,7 @@ static void skip_absent(pe_section *section, const pe_lab *lab)
 {
     for (int i = 0; i < lab->subject_count; i++)
         if (!lab->subjects[i].instance)
-            pe_section_not_applicable(section, lab->subjects[i].variant->id,
-                                      lab->subjects[i].because);
+            pe_section_not_applicable(section, lab->subjects[i].name, lab->subjects[i].because);
 }
 
 pe_status pe_symmetry_shift(pe_lab *lab, pe_result *result, pe_error *err)
@@ -456,7 +460,7 @@ static pe_status measure_all_swaps(pe_lab *lab, pe_section *section, swapped *al
         if (status == PE_OK)
             (*count)++;
         else if (status == PE_USAGE) {
-            pe_section_not_applicable(section, s->subject->variant->id, refusal.text);
+            pe_section_not_applicable(section, s->subject->name, refusal.text);
             status = PE_OK;
         } else if (err)
             *err = refusal;
@@ -475,7 +479,7 @@ static bool is_control(const pe_subject *subject)
 
 static void judge_swap(pe_section *section, const swapped *s)
 {
-    const char *id = s->subject->variant->id;
+    const char *id = s->subject->name;
     const char *quantity = "largest |f(Πx) - Πf(x)|, no mask, float";
     if (is_control(s->subject)) {
         pe_expect(section, "S6", id, quantity, s->gap, 0, summation_level,
@@ -501,7 +505,7 @@ static void show_swaps(pe_section *section, const swapped *all, int count)
                          "One layer without a mask, in float: tokens permuted, positions in place",
                          sizeof columns / sizeof columns[0], columns);
     for (int i = 0; i < count; i++) {
-        pe_sheet_text(sheet, all[i].subject->variant->title);
+        pe_sheet_text(sheet, all[i].subject->title);
         pe_sheet_text(sheet, pe_lab_hooks_text(pe_lab_capabilities(all[i].subject->instance)));
         pe_sheet_number(sheet, all[i].gap);
         pe_sheet_number(sheet, all[i].twin);
@@ -677,7 +681,7 @@ static pe_status draw_swaps(pe_section *section, const swapped *all, int count, 
     const pe_status status = names && slots && gap ? PE_OK : PE_MEMORY;
     int broken = 0;
     for (int i = 0; status == PE_OK && i < count; i++) {
-        names[i] = all[i].subject->variant->title;
+        names[i] = all[i].subject->title;
         slots[i] = all[i].subject->slot;
         gap[i] = all[i].gap;
         broken += all[i].gap > summation_level;

@@ -195,7 +195,7 @@ pe_status pe_symmetry_direction(pe_lab *lab, pe_result *result, pe_error *err)
     for (int i = 0; status == PE_OK && i < lab->subject_count && shown < MOST_SUBJECTS; i++) {
         const pe_subject *subject = &lab->subjects[i];
         if (!subject->instance) {
-            pe_section_not_applicable(section, subject->variant->id, subject->because);
+            pe_section_not_applicable(section, subject->name, subject->because);
             continue;
         }
         for (int draw = 0; status == PE_OK && draw < lab->size.draws; draw++)
@@ -209,17 +209,17 @@ pe_status pe_symmetry_direction(pe_lab *lab, pe_result *result, pe_error *err)
             status = pe_mean_interval(m.score, n, 0.95, &score, err);
         if (status != PE_OK)
             break;
-        pe_sheet_text(sheet, subject->variant->title);
+        pe_sheet_text(sheet, subject->title);
         pe_sheet_number(sheet, balance.centre);
         pe_sheet_number(sheet, gap.centre);
         pe_sheet_number(sheet, score.centre);
-        pe_give_interval(section, "S4", subject->variant->id, "direction balance on text",
-                         balance.centre, balance.low, balance.high,
+        pe_give_interval(section, "S4", subject->name, "direction balance on text", balance.centre,
+                         balance.low, balance.high,
                          subject->random_table ? "untrained; 95 % interval of the mean over windows"
                                                : "95 % interval of the mean over windows");
-        pe_give_interval(section, "S3", subject->variant->id, "mirror gap on text", gap.centre,
-                         gap.low, gap.high, "95 % interval of the mean over windows");
-        names[shown] = subject->variant->title;
+        pe_give_interval(section, "S3", subject->name, "mirror gap on text", gap.centre, gap.low,
+                         gap.high, "95 % interval of the mean over windows");
+        names[shown] = subject->title;
         value[shown] = balance.centre;
         low[shown] = balance.low;
         high[shown] = balance.high;

@@ -135,12 +135,36 @@ static pe_status gram_r2(const double *P, size_t T, size_t d, void *context, dou
     return status;
 }
 
+/* Do two positions share a row of the table, as behind its end when it is clamped or wrapped? Then
+ * their products with all others are the same, to the bit. */
+static bool rows_repeat(const double *S, size_t T)
+{
+    for (size_t i = 1; i < T; i++)
+        for (size_t j = 0; j < i; j++)
+            if (memcmp(S + i * T, S + j * T, T * sizeof *S) == 0)
+                return true;
+    return false;
+}
+
+/* Why the band of independent random rows says nothing about this table, or NULL. */
+static const char *not_noise(const pe_instance *instance, const double *S, size_t T)
+{
+    if (rows_repeat(S, T))
+        return "rows of the table repeat, so that the noise band of independent rows says nothing "
+               "about it";
+    for (int p = 0; p < instance->info.param_count; p++)
+        if (instance->info.param[p].init == PE_INIT_HOOK)
+            return "the table starts from a formula, so that the noise band of random rows says "
+                   "nothing about it";
+    return NULL;
+}
+
 /* S1 and S2 of one share. A claim of translation invariance is judged at rounding level. */
 static pe_status judge_share(const pe_lab *lab, const pe_subject *subject, const double *S,
                              pe_section *section, pe_sheet *sheet, pe_error *err)
 {
     const size_t T = (size_t)lab->size.length;
-    const char *id = subject->variant->id;
+    const char *id = subject->name;
     pe_toeplitz_fit fit;
     pe_symmetry symmetry;
     pe_status status = pe_toeplitz_fit_of(S, T, &fit, err);
@@ -165,7 +189,12 @@ static pe_status judge_share(const pe_lab *lab, const pe_subject *subject, const
         pe_expect(section, "S2", id, "asymmetric energy of the Gram matrix", symmetry.alpha, 0,
                   1e-12, "any P P' is symmetric, METRICS 2.2");
     }
-    if ((can & PE_CAN_EMBED) && subject->random_table) {
+    if (!(can & PE_CAN_EMBED) || !subject->random_table)
+        return PE_OK;
+    const char *why = not_noise(subject->instance, S, T);
+    if (why) {
+        pe_give(section, "S1", id, "R2 of the Toeplitz part, untrained table", fit.r2, why);
+    } else {
         pe_noise_band band;
         status = pe_noise_band_of(T, (size_t)subject->instance->info.embed_width, 1,
                                   (size_t)(lab->size.draws < 20 ? 20 : lab->size.draws), 0.99,
@@ -189,7 +218,7 @@ static pe_status one_share(pe_lab *lab, int at, double *S, pe_section *section, 
                            bars *b, pe_error *err)
 {
     const pe_subject *subject = &lab->subjects[at];
-    const char *id = subject->variant->id;
+    const char *id = subject->name;
     if (!subject->instance) {
         pe_section_not_applicable(section, id, subject->because);
         return PE_OK;
@@ -225,8 +254,8 @@ static pe_status one_share(pe_lab *lab, int at, double *S, pe_section *section, 
         return PE_OK;
     }
     even /= used, odd /= used, rest /= used;
-    add_bars(b, subject->variant->title, even, odd, rest);
-    pe_sheet_text(sheet, subject->variant->title);
+    add_bars(b, subject->title, even, odd, rest);
+    pe_sheet_text(sheet, subject->title);
     pe_sheet_text(sheet, pe_probe_text(probe));
     pe_sheet_number(sheet, even);
     pe_sheet_number(sheet, odd);
@@ -352,7 +381,7 @@ static pe_status report_text(const pe_lab *lab, const pe_subject *subject, const
 {
     char because[120];
     if (f->used < 2) {
-        pe_section_not_applicable(section, subject->variant->id,
+        pe_section_not_applicable(section, subject->name,
                                   "its logits are the same for every pair of tokens in nearly all "
                                   "windows of the text: there is nothing to split");
         return PE_OK;
@@ -364,7 +393,7 @@ static pe_status report_text(const pe_lab *lab, const pe_subject *subject, const
         "absolute, of whole logits on text", "asymmetric energy of whole logits on text"};
     const double *const column[] = {f->even, f->odd, f->rest, f->alpha};
     double mean[4];
-    pe_sheet_text(sheet, subject->variant->title);
+    pe_sheet_text(sheet, subject->title);
     for (int c = 0; c < 4; c++) {
         pe_interval interval;
         pe_status status = pe_mean_interval(column[c], f->used, 0.95, &interval, err);
@@ -372,10 +401,10 @@ static pe_status report_text(const pe_lab *lab, const pe_subject *subject, const
             return status;
         mean[c] = interval.centre;
         pe_sheet_number(sheet, interval.centre);
-        pe_give_interval(section, "S2", subject->variant->id, what[c], interval.centre,
-                         interval.low, interval.high, because);
+        pe_give_interval(section, "S2", subject->name, what[c], interval.centre, interval.low,
+                         interval.high, because);
     }
-    add_bars(b, subject->variant->title, mean[0], mean[1], mean[2]);
+    add_bars(b, subject->title, mean[0], mean[1], mean[2]);
     return PE_OK;
 }
 
@@ -400,7 +429,7 @@ pe_status pe_symmetry_text(pe_lab *lab, pe_result *result, pe_error *err)
     for (int i = 0; status == PE_OK && i < lab->subject_count; i++) {
         const pe_subject *subject = &lab->subjects[i];
         if (!subject->instance) {
-            pe_section_not_applicable(section, subject->variant->id, subject->because);
+            pe_section_not_applicable(section, subject->name, subject->because);
             continue;
         }
         f.used = 0;

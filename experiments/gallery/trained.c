@@ -95,6 +95,8 @@ static pe_status open_subject(const pe_lab *lab, const pe_course *course, traine
     if (status != PE_OK)
         return status;
     t->subject.variant = choice.variant;
+    t->subject.name = t->subject.file = choice.variant->id;
+    t->subject.title = choice.variant->title;
     return pe_instance_create(choice.variant, &dims, choice.setting, choice.setting_count,
                               lab->size.seed, &t->subject.instance, err);
 }

@@ -15,22 +15,80 @@ static pe_dims dims_of(const pe_lab *lab)
                      .max_len = lab->size.length};
 }
 
-static void add_subject(pe_lab *lab, const pe_lab_choice *choice)
+/* FIRST, and the settings: before the first of them `open`, between two of them `next`. */
+static void write_words(const char *first, const char *open, const char *next,
+                        const pe_lab_choice *choice, char *text, size_t room)
+{
+    size_t used = (size_t)snprintf(text, room, "%s", first);
+    for (int i = 0; i < choice->setting_count && used < room; i++)
+        used += (size_t)snprintf(text + used, room - used, "%s%s=%s", i ? next : open,
+                                 choice->settings[i].name, choice->settings[i].text);
+}
+
+static pe_status name_subject(pe_subject *subject, int place, const pe_lab_choice *choice,
+                              pe_error *err)
+{
+    const pe_variant *variant = choice->variant;
+    subject->name = subject->file = variant->id;
+    subject->title = variant->title;
+    if (choice->setting_count == 0)
+        return PE_OK;
+    size_t room = strlen(variant->id) + strlen(variant->title) + sizeof "_2147483647";
+    for (int i = 0; i < choice->setting_count; i++)
+        room += strlen(choice->settings[i].name) + strlen(choice->settings[i].text) + 3;
+    subject->words = pe_allocate(3, room, "name of a subject", err);
+    if (!subject->words)
+        return PE_MEMORY;
+    write_words(variant->id, ":", ",", choice, subject->words, room);
+    write_words(variant->title, ", ", ", ", choice, subject->words + room, room);
+    snprintf(subject->words + 2 * room, room, "%s_%d", variant->id, place);
+    subject->name = subject->words;
+    subject->title = subject->words + room;
+    subject->file = subject->words + 2 * room;
+    return PE_OK;
+}
+
+/* Coordinates 0 to length - 1 are asked of everybody. */
+static bool ends_before(const pe_instance *instance, int64_t length)
+{
+    const pe_setup *s = &instance->info;
+    const bool bounded = s->min_coord != 0 || s->max_coord != 0;
+    return bounded && s->max_coord < (double)(length - 1);
+}
+
+static void refuse_length(const pe_lab *lab, pe_subject *subject)
+{
+    snprintf(subject->because, sizeof subject->because,
+             "its positions go from %g to %g, and there are %lld tokens",
+             subject->instance->info.min_coord, subject->instance->info.max_coord,
+             (long long)lab->size.length);
+    pe_instance_release(subject->instance);
+    subject->instance = NULL;
+}
+
+static pe_status add_subject(pe_lab *lab, const pe_lab_choice *choice, pe_error *err)
 {
     pe_subject *subject = &lab->subjects[lab->subject_count++];
     *subject = (pe_subject){.variant = choice->variant, .slot = pe_registry_slot(choice->variant)};
+    if (name_subject(subject, lab->subject_count, choice, err) != PE_OK)
+        return PE_MEMORY;
     const pe_dims dims = dims_of(lab);
-    pe_error err = {0};
+    pe_error refusal = {0};
     if (pe_instance_create(choice->variant, &dims, choice->settings, choice->setting_count,
-                           lab->size.seed, &subject->instance, &err) != PE_OK) {
+                           lab->size.seed, &subject->instance, &refusal) != PE_OK) {
         subject->instance = NULL;
-        memcpy(subject->because, err.text, sizeof subject->because);
-        return;
+        memcpy(subject->because, refusal.text, sizeof subject->because);
+        return PE_OK;
+    }
+    if (ends_before(subject->instance, lab->size.length)) {
+        refuse_length(lab, subject);
+        return PE_OK;
     }
     for (int p = 0; p < subject->instance->info.param_count; p++)
         subject->random_table =
             subject->random_table || (!subject->instance->info.param[p].frozen &&
                                       pe_param_count(&subject->instance->info.param[p]) > 0);
+    return PE_OK;
 }
 
 static pe_status check_size(const pe_lab_size *size, pe_error *err)
@@ -57,12 +115,13 @@ pe_status pe_lab_open(pe_lab *lab, const pe_lab_size *size, const pe_lab_choice 
     lab->subjects = pe_allocate(wanted, sizeof *lab->subjects, "subjects", err);
     if (!lab->subjects)
         return PE_MEMORY;
-    for (size_t i = 0; i < wanted; i++) {
+    for (size_t i = 0; status == PE_OK && i < wanted; i++) {
         const pe_lab_choice all = {.variant = choices ? NULL : pe_registry_at(i)};
-        add_subject(lab, choices ? &choices[i] : &all);
+        status = add_subject(lab, choices ? &choices[i] : &all, err);
     }
-    status =
-        pe_text_first(size->text, 64 * (size_t)size->length, &lab->text, &lab->text_length, err);
+    if (status == PE_OK)
+        status = pe_text_first(size->text, 64 * (size_t)size->length, &lab->text, &lab->text_length,
+                               err);
     if (status == PE_OK && lab->text_length < 2 * (size_t)size->length)
         status = pe_fail(err, PE_FORMAT, "%s: has %zu bytes, but %lld tokens need at least %lld",
                          size->text, lab->text_length, (long long)size->length,
@@ -74,8 +133,10 @@ pe_status pe_lab_open(pe_lab *lab, const pe_lab_size *size, const pe_lab_choice 
 
 void pe_lab_close(pe_lab *lab)
 {
-    for (int i = 0; i < lab->subject_count; i++)
+    for (int i = 0; i < lab->subject_count; i++) {
         pe_instance_release(lab->subjects[i].instance);
+        pe_release(lab->subjects[i].words);
+    }
     pe_release(lab->subjects);
     pe_release(lab->text);
     *lab = (pe_lab){0};

@@ -26,6 +26,11 @@ typedef struct pe_lab_size {
 typedef struct pe_subject {
     const pe_variant *variant;
     pe_instance *instance; /* owned by the lab, or NULL */
+    /* What results call it: "learned:beyond=clamp" in tables for machines, "Learned absolute,
+     * beyond=clamp" for people, "learned_2" in names of files; id, title and id where no option was
+     * given. Lent. */
+    const char *name, *title, *file;
+    char *words; /* the three texts with options, owned by the lab; or NULL */
     char because[PE_ERROR_TEXT];
     size_t slot;       /* palette slot: place in the registry */
     bool random_table; /* it has trainable parameters, and they are random: "untrained" */

@@ -20,12 +20,19 @@ static pe_status run_on(const char *id, const pe_setting *settings, int count, i
     return status;
 }
 
+/* By its id, with or without options: "rope" also finds "rope:base=100". */
+static bool of_variant(const pe_verdict_row *row, const char *id)
+{
+    const size_t n = strlen(id);
+    return strncmp(row->variant, id, n) == 0 && (row->variant[n] == '\0' || row->variant[n] == ':');
+}
+
 static const pe_verdict_row *find(const pe_result *r, const char *variant, const char *quantity)
 {
     for (size_t s = 0; s < r->sections; s++)
         for (size_t v = 0; v < r->section[s]->verdicts; v++) {
             const pe_verdict_row *row = &r->section[s]->verdict[v];
-            if (strcmp(row->variant, variant) == 0 && strcmp(row->quantity, quantity) == 0)
+            if (of_variant(row, variant) && strcmp(row->quantity, quantity) == 0)
                 return row;
         }
     return NULL;

@@ -91,6 +91,26 @@ static void the_command_in_a_report_can_be_pasted_into_a_shell(void)
                 0, "its command again");
 }
 
+static void results_name_the_options_of_a_variant(void)
+{
+    EXPECT_CODE(run("$P run distance_sensitivity symmetry -q --length 16 --draws 2 --quick --plot "
+                    "none --variant learned:max_len=8,beyond=clamp --variant "
+                    "learned:max_len=8,beyond=wrap --variant learned:max_len=8 --variant "
+                    "learned:init=sinusoidal "
+                    "--out named"),
+                0, "one encoding, four ways");
+    EXPECT_CODE(run("$P run symmetry -q --length 16 --draws 2 --quick --plot none --variant "
+                    "learned:max_len=8 --out short"),
+                0, "one that fits no sequence");
+    EXPECT_CODE(run("for way in clamp wrap; do "
+                    "for id in distance_sensitivity symmetry; do "
+                    "grep -q \"Learned absolute, max_len=8, beyond=$way\" named/$id/$id.html && "
+                    "grep -q learned:max_len=8,beyond=$way named/$id/verdicts.csv || exit 1; "
+                    "done; done; grep -q '>learned:max_len=8</code>: not applicable, because' "
+                    "named/symmetry/symmetry.html"),
+                0, "each way has its name");
+}
+
 static void an_interrupted_run_ends_with_130_and_keeps_nothing_unfinished(void)
 {
     const outcome *o = run("$P run symmetry -q --length 1024 --plot none --out stopped & pid=$!; "
@@ -206,6 +226,7 @@ PE_TEST_MAIN("program: run", PE_TEST(without_pictures_no_gnuplot_is_needed),
              PE_TEST(leftovers_of_a_killed_run_go_and_are_reported),
              PE_TEST(the_command_in_a_report_names_what_was_loaded),
              PE_TEST(the_command_in_a_report_can_be_pasted_into_a_shell),
+             PE_TEST(results_name_the_options_of_a_variant),
              PE_TEST(an_interrupted_run_ends_with_130_and_keeps_nothing_unfinished),
              PE_TEST(side_by_side_they_write_and_print_what_they_do_one_after_the_other),
              PE_TEST(the_seconds_of_each_are_told_and_kept), PE_TEST(two_run_at_once),
