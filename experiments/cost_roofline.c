@@ -49,10 +49,12 @@ static void draw(const pe_lab *lab, const cost_run *run, double bandwidth, doubl
     for (size_t s = 0; s < (size_t)lab->subject_count && s < COST_SUBJECTS; s++)
         if (lab->subjects[s].instance)
             best = fmax(best, cost_operations(run, run->length[last]) / run->point[s][last].fused);
-    pe_figure *figure = pe_figure_titled(PE_CURVES, "roofline", err,
-                                         "From %lld tokens on attention is bound by arithmetic; it "
-                                         "reaches %.0f %% of the BLAS's rate",
-                                         (long long)run->length[0], 100 * best / rate);
+    pe_figure *figure =
+        pe_figure_titled(PE_CURVES, "roofline", err,
+                         "Memory would allow the BLAS's rate from %.0f tokens on; attention "
+                         "reaches %.0f %% of it at %lld",
+                         ceil(rate / bandwidth / intensity(run, 1)), 100 * best / rate,
+                         (long long)run->length[last]);
     pe_figure_x(figure, "operations per byte that must be moved", PE_LOG2);
     pe_figure_y(figure, "billion operations per second", PE_LOG10);
     for (int i = 0; i < ROOF; i++)

@@ -63,6 +63,23 @@ pe_status cost_show_agreement(pe_lab *lab, const cost_run *run, pe_result *resul
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
+/* Measured as far as it was run, then by its square. */
+static void naive_curve(const cost_run *run, size_t base, pe_figure *figure)
+{
+    const size_t both = run->naive_lengths - 1;
+    double x[COST_LENGTHS], y[COST_LENGTHS];
+    for (size_t l = 0; l < run->lengths; l++) {
+        const size_t from = l < both ? l : both;
+        x[l] = (double)run->length[l];
+        y[l] = 1e3 * run->point[base][from].naive * pow(x[l] / (double)run->length[from], 2);
+    }
+    pe_figure_add_series(figure, &(pe_series){.name = "naive, no encoding",
+                                              .look = PE_LOOK_REFERENCE,
+                                              .n = run->lengths,
+                                              .x = x,
+                                              .y = y});
+}
+
 static void time_curves(const pe_lab *lab, const cost_run *run, pe_section *section, pe_error *err)
 {
     const size_t base = baseline_of(lab), last = run->lengths - 1;
@@ -89,12 +106,36 @@ static void time_curves(const pe_lab *lab, const cost_run *run, pe_section *sect
                                                       .x = x,
                                                       .y = y});
     }
+    naive_curve(run, base, figure);
     pe_figure_describe(figure,
-                       "Curves: time of the fused form against the length, one per variant.",
+                       "Curves: time of the fused form against the length, one per variant, and of "
+                       "the naive form.",
                        "The fastest of several calls on this machine. A line of slope 2 is the "
                        "square of attention; what "
-                       "lies above the lowest curve is the price of the encoding.");
+                       "lies above the lowest curve is the price of the encoding. The grey line is "
+                       "the naive form without an encoding, beyond the lengths of the "
+                       "table below by its slope.");
     pe_section_figure(section, figure);
+}
+
+/* Time and memory of every variant in both forms, at the lengths where both were run. */
+static void both_forms(const pe_lab *lab, const cost_run *run, pe_section *section)
+{
+    const pe_sheet_column columns[] = {
+        {"variant", NULL, 1, 0},    {"L", "tokens", 0, 4},         {"naive time", "ms", 0, 3},
+        {"fused time", "ms", 0, 3}, {"naive memory", "MiB", 0, 3}, {"fused memory", "MiB", 0, 3}};
+    pe_sheet *sheet = pe_section_table(
+        section, "forms", "Time, and memory beside inputs and outputs, of both forms", 6, columns);
+    for (size_t s = 0; s < (size_t)lab->subject_count; s++)
+        for (size_t l = 0; measured(lab, s) && l < run->naive_lengths; l++) {
+            const cost_point *p = &run->point[s][l];
+            pe_sheet_text(sheet, lab->subjects[s].variant->title);
+            pe_sheet_number(sheet, (double)run->length[l]);
+            pe_sheet_number(sheet, 1e3 * p->naive);
+            pe_sheet_number(sheet, 1e3 * p->fused);
+            pe_sheet_number(sheet, p->naive_bytes / 1048576);
+            pe_sheet_number(sheet, p->fused_bytes / 1048576);
+        }
 }
 
 static void price_bars(const pe_lab *lab, const cost_run *run, pe_section *section, pe_error *err)
@@ -190,6 +231,7 @@ pe_status cost_show_time(pe_lab *lab, const cost_run *run, pe_result *result, pe
     pe_section *section = pe_result_section(result, "Time");
     state_finding(lab, run, section, result);
     time_curves(lab, run, section, err);
+    both_forms(lab, run, section);
     price_bars(lab, run, section, err);
     const size_t base = baseline_of(lab), last = run->lengths - 1;
     for (size_t s = 0; s < (size_t)lab->subject_count; s++)
@@ -213,11 +255,11 @@ pe_status cost_show_memory(pe_lab *lab, const cost_run *run, pe_result *result, 
                         "was not measured.");
         return pe_result_check(result, err);
     }
-    pe_figure *figure =
-        pe_figure_titled(PE_CURVES, "memory", err,
-                         "Naive attention holds %.0f times as much at %lld tokens, and four times "
-                         "more at the double",
-                         p->naive_bytes / p->fused_bytes, (long long)run->length[both]);
+    pe_figure *figure = pe_figure_titled(
+        PE_CURVES, "memory", err,
+        "Naive attention holds %.0f times as much at %lld tokens and grows with the "
+        "square of the length",
+        p->naive_bytes / p->fused_bytes, (long long)run->length[both]);
     pe_figure_x(figure, "length L (tokens)", PE_LOG2);
     pe_figure_y(figure, "memory beside inputs and outputs (MiB)", PE_LOG10);
     for (size_t s = 0; s < (size_t)lab->subject_count; s++) {
