@@ -11,8 +11,8 @@ grep -q '^POSENC_SANITIZE:[A-Z]*=.' "$cache" && { echo "built with sanitizers"; 
 OMP_WAIT_POLICY=passive
 export OMP_WAIT_POLICY
 try=1
-while ! "$build/posenc" bench --ratios attention plain_heads plain:513 shaw_good:512:16 --reps 7 \
-    --max-seconds 8 --slack 2; do
+while ! "$build/posenc" bench --ratios attention plain shaw_good txl_good --reps 7 --max-seconds 8 \
+    --slack 2; do
     [ $try -lt 3 ] || exit 1
     try=$((try + 1))
 done
