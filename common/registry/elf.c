@@ -91,3 +91,74 @@ pe_status pe_elf_check(const char *path, pe_error *err)
     close(o.file);
     return status;
 }
+
+/* ---- one constant of a checked object ---- */
+
+static bool read_section(const object *o, unsigned at, ElfW(Shdr) * section)
+{
+    return o->head.e_shentsize == sizeof *section && at < o->head.e_shnum &&
+           read_at(o, (off_t)(o->head.e_shoff + at * sizeof *section), section, sizeof *section);
+}
+
+/* Where in the file the bytes lie that are mapped at `address`. */
+static bool place_of(const object *o, ElfW(Addr) address, size_t bytes, off_t *place)
+{
+    for (unsigned i = 0; i < o->head.e_phnum; i++) {
+        ElfW(Phdr) segment;
+        if (!read_at(o, (off_t)(o->head.e_phoff + i * sizeof segment), &segment, sizeof segment))
+            return false;
+        if (segment.p_type != PT_LOAD || address < segment.p_vaddr ||
+            address - segment.p_vaddr > segment.p_filesz ||
+            segment.p_filesz - (address - segment.p_vaddr) < bytes)
+            continue;
+        *place = (off_t)(segment.p_offset + (address - segment.p_vaddr));
+        return true;
+    }
+    return false;
+}
+
+static bool is_named(const object *o, const ElfW(Shdr) * names, const ElfW(Sym) * symbol,
+                     const char *wanted)
+{
+    char name[256];
+    const size_t size = strlen(wanted) + 1;
+    return size <= sizeof name && symbol->st_name < names->sh_size &&
+           read_at(o, (off_t)(names->sh_offset + symbol->st_name), name, size) &&
+           memcmp(name, wanted, size) == 0;
+}
+
+static bool find_symbol(const object *o, const ElfW(Shdr) * table, const char *wanted,
+                        ElfW(Sym) * symbol)
+{
+    ElfW(Shdr) names;
+    if (!read_section(o, table->sh_link, &names) || table->sh_size > (ElfW(Off))o->size)
+        return false;
+    for (size_t i = 0; i < table->sh_size / sizeof *symbol; i++)
+        if (!read_at(o, (off_t)(table->sh_offset + i * sizeof *symbol), symbol, sizeof *symbol))
+            return false;
+        else if (symbol->st_shndx != SHN_UNDEF && is_named(o, &names, symbol, wanted))
+            return true;
+    return false;
+}
+
+bool pe_elf_peek(const char *path, const char *symbol, void *to, size_t bytes)
+{
+    struct stat info;
+    object o = {.path = path, .file = open(path, O_RDONLY | O_CLOEXEC)};
+    bool found = o.file >= 0 && fstat(o.file, &info) == 0 && read_at(&o, 0, &o.head, sizeof o.head);
+    if (found) {
+        o.size = info.st_size;
+        found = false;
+        for (unsigned i = 0; i < o.head.e_shnum && !found; i++) {
+            ElfW(Shdr) table;
+            ElfW(Sym) entry;
+            off_t place;
+            found = read_section(&o, i, &table) && table.sh_type == SHT_DYNSYM &&
+                    find_symbol(&o, &table, symbol, &entry) &&
+                    place_of(&o, entry.st_value, bytes, &place) && read_at(&o, place, to, bytes);
+        }
+    }
+    if (o.file >= 0)
+        close(o.file);
+    return found;
+}

@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,18 @@ static pe_status find_entry(pe_module *module, const char *stem, pe_error *err)
     return check_entry(module->path, stem, entry, err);
 }
 
+/* The numbers at the head of the descriptor, read from the file: what another posenc.h made is
+ * refused before any code of the module runs. find_entry asks again, of what was loaded. */
+static pe_status check_before_loading(const pe_module *module, const char *stem, pe_error *err)
+{
+    pe_variant head = {.abi = 0};
+    char symbol[LONGEST_ID + sizeof "pe_variant_"];
+    snprintf(symbol, sizeof symbol, "pe_variant_%s", stem);
+    if (!pe_elf_peek(module->path, symbol, &head, offsetof(pe_variant, id)))
+        return PE_OK;
+    return check_layout(module->path, &head, err);
+}
+
 static pe_status open_library(pe_module *module, pe_error *err)
 {
     char found[PE_ERROR_TEXT / 2];
@@ -120,6 +133,8 @@ pe_status pe_module_open(const char *path, pe_module *module, pe_error *err)
         status = read_stem(path, stem, err);
     if (status == PE_OK)
         status = pe_elf_check(module->path, err);
+    if (status == PE_OK)
+        status = check_before_loading(module, stem, err);
     if (status == PE_OK)
         status = open_library(module, err);
     if (status == PE_OK)

@@ -192,6 +192,33 @@ static void a_wrong_abi_is_refused_with_both_numbers(void)
             "expected 1");
 }
 
+static const char *build_early(const char *members)
+{
+    static char text[6000];
+    snprintf(text, sizeof text,
+             "#ifndef EARLY\n#define EARLY\n#include <stdlib.h>\n"
+             "int setenv(const char *, const char *, int);\n"
+             "__attribute__((constructor)) static void early(void)\n"
+             "{ setenv(\"PE_TEST_EARLY\", \"1\", 1); }\n#endif\n"
+             "%s%sPE_VARIANT(early, .title = \"t\", .source = \"s\", .summary = \"u\", .formula = "
+             "\"f\", .setup = setup%s);\n#include PE_NEXT(\"early.c\")\n",
+             head, tail, members);
+    return build("early", text, "-Wno-override-init");
+}
+
+static void no_code_of_a_module_with_a_wrong_abi_runs(void)
+{
+    pe_module module;
+    pe_error err = {0};
+    unsetenv("PE_TEST_EARLY");
+    CU_ASSERT_EQUAL(pe_module_open(build_early(", .abi = 42"), &module, &err), PE_PLUGIN);
+    PE_CONTAINS(err.text, "found ABI version 42");
+    CU_ASSERT_PTR_NULL(getenv("PE_TEST_EARLY"));
+    CU_ASSERT_EQUAL_FATAL(pe_module_open(build_early(""), &module, &err), PE_OK);
+    CU_ASSERT_PTR_NOT_NULL(getenv("PE_TEST_EARLY")); /* with the right one it does */
+    pe_module_close(&module);
+}
+
 static void wrong_struct_sizes_are_refused_with_both_numbers(void)
 {
     char wanted[64];
@@ -513,6 +540,7 @@ PE_TEST_MAIN("registry: modules", PE_TEST(start), PE_TEST(a_good_module_is_loade
              PE_TEST(a_file_with_another_name_than_its_id_is_refused),
              PE_TEST(a_file_name_that_is_no_id_is_refused), PE_TEST(a_wrong_tag_is_refused),
              PE_TEST(a_wrong_abi_is_refused_with_both_numbers),
+             PE_TEST(no_code_of_a_module_with_a_wrong_abi_runs),
              PE_TEST(wrong_struct_sizes_are_refused_with_both_numbers),
              PE_TEST(missing_members_are_refused), PE_TEST(malformed_option_tables_are_refused),
              PE_TEST(a_module_with_another_quad_is_usable_in_float_and_double),
