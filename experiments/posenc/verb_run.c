@@ -110,10 +110,21 @@ static void release_chosen(chosen *c)
         pe_choice_release(&c->choice[i]);
 }
 
+static bool given_before(const pe_cli *cli, int at, const char *text)
+{
+    for (int i = 0; i < at; i++)
+        if (strcmp(pe_cli_each(cli, "variant", i), text) == 0)
+            return true;
+    return false;
+}
+
+/* The same words twice are one variant, as a name of an experiment given twice is run once. */
 static pe_status read_variants(const pe_cli *cli, chosen *c, pe_error *err)
 {
     const char *text;
-    while ((text = pe_cli_each(cli, "variant", c->count)) != NULL) {
+    for (int at = 0; (text = pe_cli_each(cli, "variant", at)) != NULL; at++) {
+        if (given_before(cli, at, text))
+            continue;
         if (strcmp(text, "all") == 0) {
             release_chosen(c);
             c->count = 0;

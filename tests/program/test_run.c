@@ -102,6 +102,9 @@ static void results_name_the_options_of_a_variant(void)
     EXPECT_CODE(run("$P run symmetry -q --length 16 --draws 2 --quick --plot none --variant "
                     "learned:max_len=8 --out short"),
                 0, "one that fits no sequence");
+    EXPECT_CODE(run("$P run symmetry -q --length 16 --draws 2 --quick --plot none --variant "
+                    "transformer_xl --variant transformer_xl --out twice"),
+                0, "the same twice");
     EXPECT_CODE(run("for way in clamp wrap; do "
                     "for id in distance_sensitivity symmetry; do "
                     "grep -q \"Learned absolute, max_len=8, beyond=$way\" named/$id/$id.html && "
