@@ -154,64 +154,103 @@ static pe_status PE(prepare_states)(PE(pe_parts) * parts, pe_error *err)
 /* ---- q, k, v as they enter the products --------------------------------------------------------
  */
 
-/* Map tokens from .. from + n - 1 of one head. */
-static void PE(map_tokens)(const PE(pe_parts) * parts, const pe_call *c, pe_role role, int64_t b,
-                           int head, int64_t from, int n, int64_t tokens, int width,
-                           const pe_real *in, const double *coord, const pe_real *state,
-                           pe_real *out)
+/* Where the vectors of a role come from, and what shall become of them. */
+typedef struct PE(source) {
+    const pe_real *in; /* (B, heads, n, D) */
+    const double *coord;
+    const pe_real *state;
+    int heads, width;
+    int64_t n;
+    pe_place place;
+} PE(source);
+
+static PE(source) PE(source_of)(const PE(pe_parts) * parts, pe_role role)
 {
-    const int64_t sequence = parts->a->coord_per_batch ? b * tokens : 0;
-    if (width == parts->D)
-        memcpy(out, in, (size_t)n * (size_t)width * sizeof *out);
-    parts->a->instance->variant->PE_OPS->map(
-        c, role, head, n, coord + (sequence + from) * parts->axes,
-        state ? state + (b * tokens + from) * parts->S : NULL, in, out);
+    const PE(pe_attention) *a = parts->a;
+    if (role == PE_ROLE_QUERY)
+        return (PE(source)){a->q,     a->q_coord, parts->q_state, parts->H,
+                            parts->W, a->nq,      PE_AT_QUERY};
+    const bool key = role == PE_ROLE_KEY;
+    return (PE(source)){key ? a->k : a->v,
+                        a->k_coord,
+                        parts->k_state,
+                        parts->kv_heads,
+                        key ? parts->W : parts->D,
+                        a->nk,
+                        key ? PE_AT_KEY : PE_AT_VALUE};
+}
+
+void PE(pe_map_tokens)(const PE(pe_parts) * parts, const pe_call *c, pe_role role, int64_t b,
+                       int head, int64_t from, int n, pe_real *out)
+{
+    const pe_instance *instance = parts->a->instance;
+    const PE(source) x = PE(source_of)(parts, role);
+    const pe_format format = (pe_format)instance->formats[x.place];
+    const pe_real *in = x.in + ((b * x.heads + head) * x.n + from) * parts->D;
+    const int64_t first = (parts->a->coord_per_batch ? b * x.n : 0) + from;
+    const size_t count = (size_t)n * (size_t)x.width;
+    if (x.width == parts->D)
+        memcpy(out, in, count * sizeof *out);
+    if (instance->info.maps & PE_MAPS(role))
+        instance->variant->PE_OPS->map(c, role, head, n, x.coord + first * parts->axes,
+                                       x.state ? x.state + (b * x.n + from) * parts->S : NULL, in,
+                                       out);
+    if (format != PE_UNROUNDED)
+        PE(pe_lend).round(format, count, out);
+}
+
+static bool PE(changes)(const PE(pe_parts) * parts, pe_role role)
+{
+    const pe_instance *instance = parts->a->instance;
+    return (instance->info.maps & PE_MAPS(role)) ||
+           instance->formats[PE(source_of)(parts, role).place] != PE_UNROUNDED;
 }
 
 /* One role: (B, heads, n, D) to (B, heads, n, width), mapped where the variant maps, then rounded
  * to the storage format of its place. Gives the input itself when there is nothing to do. */
-static const pe_real *PE(prepare_role)(PE(pe_parts) * parts, int slot, pe_role role, pe_place place,
-                                       int heads, int64_t n, int width, const pe_real *in,
-                                       const double *coord, const pe_real *state, pe_error *err)
+static const pe_real *PE(prepare_role)(PE(pe_parts) * parts, int slot, pe_role role, pe_error *err)
 {
-    const PE(pe_attention) *a = parts->a;
-    const pe_instance *instance = a->instance;
-    const bool maps = (instance->info.maps & PE_MAPS(role)) != 0;
-    const pe_format format = (pe_format)instance->formats[place];
-    if (!maps && format == PE_UNROUNDED)
-        return in;
-    const int64_t all = (int64_t)a->batch * heads,
-                  blocks = (n + PE_MAPPED_AT_ONCE - 1) / PE_MAPPED_AT_ONCE;
-    const size_t total = (size_t)all * (size_t)n * (size_t)width;
+    const PE(source) x = PE(source_of)(parts, role);
+    if (!PE(changes)(parts, role))
+        return x.in;
+    const int64_t all = (int64_t)parts->a->batch * x.heads,
+                  blocks = (x.n + PE_MAPPED_AT_ONCE - 1) / PE_MAPPED_AT_ONCE;
+    const size_t total = (size_t)all * (size_t)x.n * (size_t)x.width;
     pe_real *out = PE(own)(parts, slot, total, "mapped vectors", err);
     if (!out)
         return NULL;
-    if (!maps)
-        memcpy(out, in, total * sizeof *out);
 #pragma omp parallel for collapse(2)
-    for (int64_t item = 0; item < (maps ? all : 0); item++)
+    for (int64_t item = 0; item < all; item++)
         for (int64_t block = 0; block < blocks; block++) {
-            const int64_t from = block * PE_MAPPED_AT_ONCE,
-                          count = n - from < PE_MAPPED_AT_ONCE ? n - from : PE_MAPPED_AT_ONCE;
+            const int64_t from = block * PE_MAPPED_AT_ONCE, left = x.n - from;
             const pe_call c = PE(pe_parts_own_call)(parts);
-            PE(map_tokens)
-            (parts, &c, role, item / heads, (int)(item % heads), from, (int)count, n, width,
-             in + (item * n + from) * parts->D, coord, state, out + (item * n + from) * width);
+            PE(pe_map_tokens)
+            (parts, &c, role, item / x.heads, (int)(item % x.heads), from,
+             (int)(left < PE_MAPPED_AT_ONCE ? left : PE_MAPPED_AT_ONCE),
+             out + (item * x.n + from) * x.width);
         }
-    if (format != PE_UNROUNDED)
-        PE(pe_lend).round(format, total, out);
     return out;
 }
 
-static pe_status PE(prepare_roles)(PE(pe_parts) * parts, pe_error *err)
+/* Can whoever goes through tiles map them? Not where rows are multiplied by whole heads, or where
+ * one tile of keys serves all heads at once and is gone before the next queries come. */
+static bool PE(maps_by_tile)(const PE(pe_parts) * parts)
 {
     const PE(pe_attention) *a = parts->a;
-    parts->q = PE(prepare_role)(parts, OWN_Q, PE_ROLE_QUERY, PE_AT_QUERY, parts->H, a->nq, parts->W,
-                                a->q, a->q_coord, parts->q_state, err);
-    parts->k = PE(prepare_role)(parts, OWN_K, PE_ROLE_KEY, PE_AT_KEY, parts->kv_heads, a->nk,
-                                parts->W, a->k, a->k_coord, parts->k_state, err);
-    parts->v = PE(prepare_role)(parts, OWN_V, PE_ROLE_VALUE, PE_AT_VALUE, parts->kv_heads, a->nk,
-                                parts->D, a->v, a->k_coord, parts->k_state, err);
+    const pe_setup *s = &a->instance->info;
+    const pe_ops *ops = a->instance->variant->PE_OPS;
+    return (PE(changes)(parts, PE_ROLE_QUERY) || PE(changes)(parts, PE_ROLE_KEY)) && !s->rows &&
+           !ops->pair && !(s->flags & (PE_HEADS_TOGETHER | PE_WHOLE_ROWS)) && !a->mapped_q &&
+           !a->mapped_k;
+}
+
+static pe_status PE(prepare_roles)(PE(pe_parts) * parts, bool by_tile, pe_error *err)
+{
+    const PE(pe_attention) *a = parts->a;
+    parts->unmapped = by_tile && PE(maps_by_tile)(parts);
+    parts->q = parts->unmapped ? a->q : PE(prepare_role)(parts, OWN_Q, PE_ROLE_QUERY, err);
+    parts->k = parts->unmapped ? a->k : PE(prepare_role)(parts, OWN_K, PE_ROLE_KEY, err);
+    parts->v = PE(prepare_role)(parts, OWN_V, PE_ROLE_VALUE, err);
     if (!parts->q || !parts->k || !parts->v)
         return PE_MEMORY;
     const size_t W = (size_t)parts->W, B = (size_t)a->batch;
@@ -377,7 +416,8 @@ static pe_status PE(check_call)(const PE(pe_attention) * a, pe_error *err)
     return PE_OK;
 }
 
-pe_status PE(pe_parts_prepare)(PE(pe_parts) * parts, const PE(pe_attention) * a, pe_error *err)
+pe_status PE(pe_parts_prepare)(PE(pe_parts) * parts, const PE(pe_attention) * a, bool by_tile,
+                               pe_error *err)
 {
     const pe_instance *instance = a->instance;
     const pe_setup *s = &instance->info;
@@ -406,7 +446,7 @@ pe_status PE(pe_parts_prepare)(PE(pe_parts) * parts, const PE(pe_attention) * a,
     if (status == PE_OK)
         status = PE(prepare_states)(parts, err);
     if (status == PE_OK)
-        status = PE(prepare_roles)(parts, err);
+        status = PE(prepare_roles)(parts, by_tile, err);
     if (status == PE_OK)
         status = PE(prepare_rows)(parts, err);
     if (status == PE_OK && (s->maps & PE_MAPS(PE_ROLE_OUTPUT)) &&

@@ -37,7 +37,7 @@ pe_status PE(pe_attend_reference)(const PE(pe_attention) * a, pe_error *err)
 {
     PE(pe_parts) parts;
     PE(matrices) m = {0};
-    pe_status status = PE(pe_parts_prepare)(&parts, a, err);
+    pe_status status = PE(pe_parts_prepare)(&parts, a, false, err);
     if (status == PE_OK)
         status = PE(allocate_matrices)(&m, &parts, err);
     for (int64_t b = 0; status == PE_OK && b < a->batch; b++) {

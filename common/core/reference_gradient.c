@@ -339,7 +339,7 @@ pe_status PE(pe_attend_reference_gradient)(const PE(pe_attention) * given,
     memset(a.term, 0, sizeof a.term);
     PE(pe_parts) parts;
     PE(reversed) r = {.rows = NULL};
-    pe_status status = PE(pe_parts_prepare)(&parts, &a, err);
+    pe_status status = PE(pe_parts_prepare)(&parts, &a, false, err);
     if (status == PE_OK)
         status = PE(pe_backward_begin)(&r.w, &parts, g, 1, err);
     if (status == PE_OK)

@@ -307,6 +307,7 @@ static void PE(start_item)(PE(worker) * w, const PE(place) * t)
     if (w->band)
         memset(w->band, 0, group * (size_t)w->rows * sizeof *w->band);
     memset(w->query_rows.from, 0, 2 * (size_t)w->group * sizeof *w->query_rows.from);
+    PE(map_queries)(w, t);
     PE(shift_queries)(w, t);
 }
 
@@ -502,7 +503,7 @@ pe_status PE(pe_attend_tiled)(const PE(pe_attention) * a, pe_error *err)
     pe_status status = PE(check_tiled)(a, err);
     if (status != PE_OK)
         return status;
-    status = PE(pe_parts_prepare)(&parts, a, err);
+    status = PE(pe_parts_prepare)(&parts, a, true, err);
     if (status == PE_OK)
         status = PE(attend)(&parts, err);
     if (status == PE_OK)

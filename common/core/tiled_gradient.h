@@ -506,7 +506,7 @@ pe_status PE(pe_attend_tiled_gradient)(const PE(pe_attention) * given,
     pe_status status = PE(check_tiled)(&a, err);
     if (status != PE_OK)
         return status;
-    status = PE(pe_parts_prepare)(&parts, &a, err);
+    status = PE(pe_parts_prepare)(&parts, &a, false, err);
     if (status == PE_OK)
         status = PE(pe_backward_begin)(&back, &parts, g, instance->dims.heads, err);
     if (status == PE_OK && forward) {

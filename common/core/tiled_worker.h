@@ -57,6 +57,8 @@ typedef struct PE(worker) {
     pe_real *pair;       /* (H, QUERIES, tk) */
     int64_t pair_tile;   /* which tile of every batch item `pair` holds, plus 1 */
     pe_real *shifted[2]; /* (G, QUERIES, W) q + u and q + v, or NULL */
+    pe_real *mapped_q;   /* (G, QUERIES, W) where queries and keys come unmapped, or NULL */
+    pe_real *mapped_k;   /* (tk, W) of the tile that is being packed, or NULL */
     PE(window) query_rows;
     pe_real *products;            /* rows times keys; or as `span` says */
     pe_real *band;                /* (G, QUERIES, N) weights by row so far, or NULL */
@@ -111,6 +113,8 @@ static size_t PE(lay_out)(PE(worker) * w, pe_real *block)
     PE(take)(block, &used, instance->variant->PE_OPS->pair ? (size_t)p->H * tile : 0, &w->pair);
     PE(take)(block, &used, p->u ? G * QUERIES * W : 0, &w->shifted[0]);
     PE(take)(block, &used, p->vb ? G * QUERIES * W : 0, &w->shifted[1]);
+    PE(take)(block, &used, p->unmapped ? G * QUERIES * W : 0, &w->mapped_q);
+    PE(take)(block, &used, p->unmapped ? tk * W : 0, &w->mapped_k);
     PE(take)(block, &used, queries ? G * QUERIES * (size_t)w->wide : 0, &w->query_rows.products);
     PE(take)
     (block, &used,
@@ -188,13 +192,28 @@ static const pe_real *PE(key_of)(const PE(pe_parts) * p, const pe_real *k, int w
     return k + (PE(kv_head_of)(p, b, h) * p->a->nk + j) * width;
 }
 
+static const pe_real *PE(unshifted_queries)(const PE(worker) * w, const PE(place) * t, int g)
+{
+    return w->mapped_q ? w->mapped_q + (int64_t)g * QUERIES * w->p->W
+                       : PE(query_of)(w->p, t->b, t->head + g, t->i0);
+}
+
 /* Queries of head head + g of the item: as they are, or with a vector added (0: u, 1: v). */
 static const pe_real *PE(queries_of)(const PE(worker) * w, const PE(place) * t, int g, int which)
 {
     const PE(pe_parts) *p = w->p;
     if (which == 0 ? p->u != NULL : p->vb != NULL)
         return w->shifted[which] + (int64_t)g * QUERIES * p->W;
-    return PE(query_of)(p, t->b, t->head + g, t->i0);
+    return PE(unshifted_queries)(w, t, g);
+}
+
+static void PE(map_queries)(PE(worker) * w, const PE(place) * t)
+{
+    const pe_call c = PE(pe_parts_call)(w->p, w->scratch);
+    for (int g = 0; w->mapped_q && g < w->group; g++)
+        PE(pe_map_tokens)
+    (w->p, &c, PE_ROLE_QUERY, t->b, t->head + g, t->i0, t->tq,
+     w->mapped_q + (int64_t)g * QUERIES * w->p->W);
 }
 
 static void PE(shift_queries)(PE(worker) * w, const PE(place) * t)
@@ -203,7 +222,7 @@ static void PE(shift_queries)(PE(worker) * w, const PE(place) * t)
     const pe_real *const vector[2] = {p->u, p->vb};
     for (int which = 0; which < 2; which++)
         for (int g = 0; vector[which] && g < w->group; g++) {
-            const pe_real *q = PE(query_of)(p, t->b, t->head + g, t->i0);
+            const pe_real *q = PE(unshifted_queries)(w, t, g);
             const pe_real *add = vector[which] + (t->head + g) * p->D;
             pe_real *out = w->shifted[which] + (int64_t)g * QUERIES * p->W;
             for (int i = 0; i < t->tq; i++)
@@ -212,7 +231,18 @@ static void PE(shift_queries)(PE(worker) * w, const PE(place) * t)
         }
 }
 
-/* The tile's keys (or values) of head h in panels. */
+/* The tile's keys of head h, mapped. */
+static const pe_real *PE(map_keys)(const PE(worker) * w, const PE(place) * t, int h)
+{
+    const PE(pe_parts) *p = w->p;
+    const pe_call c = PE(pe_parts_call)(p, w->scratch);
+    PE(pe_map_tokens)
+    (p, &c, PE_ROLE_KEY, t->b, h / (p->H / p->kv_heads), t->j0, t->tk, w->mapped_k);
+    return w->mapped_k;
+}
+
+/* The tile's keys (or values) of head h in panels; keys that must be mapped first when `vectors` is
+ * NULL. */
 static const pe_real *PE(panels_of)(const PE(worker) * w, PE(panels) * x, const PE(place) * t,
                                     int h, const pe_real *vectors, int width)
 {
@@ -223,7 +253,10 @@ static const pe_real *PE(panels_of)(const PE(worker) * w, PE(panels) * x, const 
     const int padded = (w->tk + PE_PANEL - 1) / PE_PANEL * PE_PANEL;
     pe_real *panels = x->packed + slot * padded * width;
     if (x->tag[slot] != tag) {
-        PE_TILE(pack)(t->tk, width, PE(key_of)(p, vectors, width, t->b, h, t->j0), width, panels);
+        PE_TILE(pack)
+        (t->tk, width,
+         vectors ? PE(key_of)(p, vectors, width, t->b, h, t->j0) : PE(map_keys)(w, t, h), width,
+         panels);
         x->tag[slot] = tag;
     }
     return panels;
@@ -231,5 +264,5 @@ static const pe_real *PE(panels_of)(const PE(worker) * w, PE(panels) * x, const 
 
 static const pe_real *PE(packed_keys_of)(PE(worker) * w, const PE(place) * t, int h)
 {
-    return PE(panels_of)(w, &w->keys, t, h, w->p->k, w->p->W);
+    return PE(panels_of)(w, &w->keys, t, h, w->mapped_k ? NULL : w->p->k, w->p->W);
 }
