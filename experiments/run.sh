@@ -25,7 +25,7 @@ mkdir -p build
     posenc_say "the build failed; the whole log is build/release.log"
     exit 1
 }
-posenc_say "== run all experiments, side by side (four minutes on two cores; the last line tells the seconds of each)"
+posenc_say "== run all experiments, side by side (three to four minutes on two cores; the last line tells the seconds of each)"
 status=0
 # Threads that sleep while they wait: on a machine that does other work, too, half the time.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
