@@ -138,7 +138,7 @@ static void compare(const arrays *a, const pe_dims *dims, int64_t n, cost_point 
     point->difference = 0;
     for (size_t i = 0; i < count; i++)
         point->difference =
-            fmax(point->difference, fabs((double)a->out[0][i] - (double)a->out[1][i]));
+            pe_worse(point->difference, fabs((double)a->out[0][i] - (double)a->out[1][i]));
     point->bound = rounding_bound(a, dims, n);
 }
 

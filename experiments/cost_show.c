@@ -201,10 +201,14 @@ static void state_finding(const pe_lab *lab, const cost_run *run, pe_section *se
         if (measured(lab, s) && run->point[s][last].fused > run->point[dearest][last].fused)
             dearest = s;
     const double ratio = run->point[dearest][last].fused / run->point[base][last].fused;
-    char finding[300];
-    const char *const forms = pe_result_count(result, PE_VERDICT_FAIL) == 0
-                                  ? "Fused and naive attention agree within rounding"
-                                  : "Fused and naive attention differ by more than rounding";
+    char finding[300], forms[128];
+    double gap = 0;
+    for (size_t s = 0; s < (size_t)lab->subject_count; s++)
+        if (measured(lab, s))
+            gap = pe_worse(gap, run->point[s][run->naive_lengths - 1].difference);
+    snprintf(
+        forms, sizeof forms, "Outputs of fused and naive attention differ by at most %.1g, %s", gap,
+        pe_result_count(result, PE_VERDICT_FAIL) == 0 ? "which is rounding" : "more than rounding");
     pe_say(section,
            "Three rounds over all subjects differ by %.0f %% (the slowest from the fastest, median "
            "over "

@@ -188,7 +188,7 @@ static pe_status judge_causal_control(distance_run *run, pe_section *section,
     pe_status status = average_words(run, d, &layer, 1, true, err);
     for (size_t i = 0; status == PE_OK && i < run->T; i++)
         for (size_t j = 0; j <= i; j++)
-            worst = fmax(worst, fabs(layer.mean[i * run->T + j] - 1 / ((double)i + 1)));
+            worst = pe_worse(worst, fabs(layer.mean[i * run->T + j] - 1 / ((double)i + 1)));
     if (status == PE_OK) {
         pe_verdict v = distance_verdict("D9", d, "largest |a(i,j) − 1/(i+1)|, causal", worst);
         distance_expect(section, &v, 0, 1e-6, "METRICS.md 1.8 (closed form)",

@@ -33,8 +33,18 @@ pe_status context_model(const pe_lab *lab, const pe_subject *subject, const pe_v
 /* The lab's text, n tokens of it, from the beginning again where it ends; owned by the caller. */
 int32_t *context_tokens(const pe_lab *lab, size_t n, pe_error *err);
 
-pe_status context_horizons(pe_lab *lab, pe_result *result, pe_error *err);
-pe_status context_trained(pe_lab *lab, pe_result *result, pe_error *err);
-pe_status context_memory(pe_lab *lab, pe_result *result, pe_error *err);
+/* ---- the parts, and what each adds to the finding ---------------------------------------------
+ */
+
+typedef struct context_found {
+    int heads, exact;       /* with a linear bias; of these, whose horizon is the closed form's */
+    int models;             /* evaluated both with kept keys and values and by whole windows */
+    double gap;             /* largest difference of a logit between the two */
+    int encodings, covered; /* trained; of these, with a context of at most the trained length */
+    int64_t trained;        /* that length, in tokens */
+} context_found;
+pe_status context_horizons(pe_lab *lab, pe_result *result, context_found *found, pe_error *err);
+pe_status context_trained(pe_lab *lab, pe_result *result, context_found *found, pe_error *err);
+pe_status context_memory(pe_lab *lab, pe_result *result, context_found *found, pe_error *err);
 
 #endif

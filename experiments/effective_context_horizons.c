@@ -200,7 +200,7 @@ static void finish(view *v, const last_query *l)
            v->linear, (long long)l->n, v->right, v->heads);
 }
 
-pe_status context_horizons(pe_lab *lab, pe_result *result, pe_error *err)
+pe_status context_horizons(pe_lab *lab, pe_result *result, context_found *found, pe_error *err)
 {
     static const pe_sheet_column columns[] = {
         {"variant", NULL, 1, 0},         {"head", NULL, 0, 2},
@@ -228,6 +228,8 @@ pe_status context_horizons(pe_lab *lab, pe_result *result, pe_error *err)
     if (status == PE_OK && v.linear == 0)
         pe_section_not_applicable(v.section, NULL,
                                   "no variant of this run has a bias that is linear in distance");
+    found->heads = v.heads;
+    found->exact = v.right;
     release_query(&l);
     return status;
 }

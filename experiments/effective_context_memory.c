@@ -83,7 +83,7 @@ static pe_status compare(const pe_lab *lab, const pe_subject *subject, double *g
         status = in_segments(model, tokens, logits, err);
     *gap = 0;
     for (size_t i = 0; status == PE_OK && i < cells; i++)
-        *gap = fmax(*gap, fabs(logits[i] - logits[cells + i]));
+        *gap = pe_worse(*gap, fabs(logits[i] - logits[cells + i]));
     pe_model_release(model);
     pe_release(tokens);
     pe_release(logits);
@@ -147,7 +147,7 @@ static void judge(view *v, const pe_subject *subject, const context_costs *c, do
               gap, 0, 1e-10, "the same sums in another order");
     judge_pairs(v, id, c);
     judge_times(v, id, c);
-    v->worst_gap = fmax(v->worst_gap, gap);
+    v->worst_gap = pe_worse(v->worst_gap, gap);
     if (v->n == PE_FIGURE_PANELS)
         return;
     v->least = fmin(v->least, ratio);
@@ -212,7 +212,8 @@ static void finish(const view *v, pe_error *err)
            v->n, v->worst_gap, x[CONTEXT_LENGTHS - 1], v->least, v->most, v->slope);
 }
 
-static pe_status one_subject(pe_lab *lab, view *v, const pe_subject *subject, pe_error *err)
+static pe_status one_subject(pe_lab *lab, view *v, const pe_subject *subject, context_found *found,
+                             pe_error *err)
 {
     context_costs c = {0};
     double gap = 0;
@@ -222,11 +223,13 @@ static pe_status one_subject(pe_lab *lab, view *v, const pe_subject *subject, pe
     if (status == PE_OK) {
         fill_sheet(v, subject, &c);
         judge(v, subject, &c, gap);
+        found->models++;
+        found->gap = v->worst_gap;
     }
     return status;
 }
 
-pe_status context_memory(pe_lab *lab, pe_result *result, pe_error *err)
+pe_status context_memory(pe_lab *lab, pe_result *result, context_found *found, pe_error *err)
 {
     static const pe_sheet_column columns[] = {
         {"variant", NULL, 1, 0},    {"length", "tokens", 0, 5},       {"pairs, ratio", NULL, 0, 5},
@@ -239,7 +242,7 @@ pe_status context_memory(pe_lab *lab, pe_result *result, pe_error *err)
     for (int i = 0; i < lab->subject_count; i++) {
         const pe_subject *subject = &lab->subjects[i];
         pe_error own = {0};
-        pe_status status = subject->instance ? one_subject(lab, &v, subject, &own)
+        pe_status status = subject->instance ? one_subject(lab, &v, subject, found, &own)
                                              : pe_fail(&own, PE_USAGE, "%s", subject->because);
         if (pe_lab_declined(status))
             pe_section_not_applicable(v.section, subject->name, own.text);

@@ -256,9 +256,8 @@ static void draw(const view *v, pe_error *err)
     pe_section_figure(v->section, figure);
 }
 
-static void say(const pe_lab *lab, const view *v, pe_result *result)
+static void say(const pe_lab *lab, const view *v)
 {
-    char finding[300];
     pe_say(v->section,
            "Chi et al. (2023) tie extrapolation to training lengths that cover the effective "
            "context. Here (%d layers of width %d, %lld steps on %d tokens): of %d encodings whose "
@@ -269,16 +268,9 @@ static void say(const pe_lab *lab, const view *v, pe_result *result)
            v->short_sighted == 0 || v->far_sighted == 0
                ? " At this scale there is no such contrast to be seen."
                : "");
-    snprintf(
-        finding, sizeof finding,
-        "Gradients give the exact horizon of linear biases. After training on %d tokens the "
-        "effective context is no longer than that for %d of %d encodings. Kept keys and values "
-        "give the logits of a recomputed window.",
-        TRAINED, v->short_sighted, v->short_sighted + v->far_sighted);
-    pe_result_finding(result, finding);
 }
 
-pe_status context_trained(pe_lab *lab, pe_result *result, pe_error *err)
+pe_status context_trained(pe_lab *lab, pe_result *result, context_found *found, pe_error *err)
 {
     static const pe_sheet_column columns[] = {
         {"variant", NULL, 1, 0},          {"at 64", "tokens", 0, 4},
@@ -309,8 +301,11 @@ pe_status context_trained(pe_lab *lab, pe_result *result, pe_error *err)
     }
     if (status == PE_OK && v->n > 0) {
         draw(v, err);
-        say(lab, v, result);
+        say(lab, v);
     }
+    found->trained = TRAINED;
+    found->covered = v->short_sighted;
+    found->encodings = v->short_sighted + v->far_sighted;
     pe_release(v);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 int learning_seeds(const pe_lab *lab)
@@ -167,19 +168,35 @@ static void release_run(learning_run *run)
 
 enum { MOST = PE_FIGURE_PANELS };
 
+/* What the diagonals explain of a table's products at the end: mean, least and most of the seeds.
+ */
+static void end_of(const learning_run *run, double *mean, double *least, double *most)
+{
+    const double *r2 = run->r2[run->stage_count - 1];
+    *mean = 0;
+    *least = *most = r2[0];
+    for (int s = 0; s < run->seeds; s++) {
+        *mean += r2[s] / run->seeds;
+        *least = fmin(*least, r2[s]);
+        *most = fmax(*most, r2[s]);
+    }
+}
+
 static void state_finding(pe_result *result, const learning_run *const *runs, int count)
 {
-    char finding[400] = "";
+    char finding[600] = "";
     size_t used = 0;
     for (int i = 0; i < count; i++) {
         const learning_run *run = runs[i];
-        const int last = run->stage_count - 1;
+        double mean, least, most;
+        end_of(run, &mean, &least, &most);
         if (learning_has_rows(run->kind) && used < sizeof finding)
-            used += (size_t)snprintf(finding + used, sizeof finding - used,
-                                     "%s%s: R2 of the diagonals %.3f after %lld steps (noise up "
-                                     "to %.3f)",
-                                     used ? "; " : "", run->subject->title, run->r2[last][0],
-                                     (long long)run->stages[last], run->band.high);
+            used += (size_t)snprintf(
+                finding + used, sizeof finding - used,
+                "%s %s %.2f (%d seed%s: %.2f to %.2f; noise: at most %.2f)",
+                used ? "," : "What the diagonals of a table's products explain after training:",
+                run->subject->title, mean, run->seeds, run->seeds == 1 ? "" : "s", least, most,
+                run->band.high);
     }
     if (used)
         pe_result_finding(result, finding);

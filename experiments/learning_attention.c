@@ -46,7 +46,7 @@ static pe_status measure_word(double *weights, learning_attention *found, pe_err
         for (size_t j = 0; j <= i; j++) {
             const double gap = fabs(found->word[i * T + j] - 1 / ((double)i + 1));
             found->moved += gap / 2 / T;
-            found->worst = fmax(found->worst, gap);
+            found->worst = pe_worse(found->worst, gap);
         }
     pe_split split;
     pe_status status = pe_split_of(found->word, T, PE_REGION_CAUSAL, PE_MEAN_REMOVED, &split, err);

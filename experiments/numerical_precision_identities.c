@@ -230,8 +230,8 @@ static double group_residual(const row *here, const row *later)
     for (int i = 0; i < PAIRS; i++) {
         const double turn = LAG * pow(10000, -2.0 * i / WIDTH), s = sin(turn), c = cos(turn);
         const double x = here->sine[i], y = here->cosine[i];
-        worst = fmax(worst, fabs(later->sine[i] - (x * c + y * s)));
-        worst = fmax(worst, fabs(later->cosine[i] - (y * c - x * s)));
+        worst = pe_worse(worst, fabs(later->sine[i] - (x * c + y * s)));
+        worst = pe_worse(worst, fabs(later->cosine[i] - (y * c - x * s)));
     }
     return worst;
 }

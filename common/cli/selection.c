@@ -333,9 +333,10 @@ pe_status pe_cli_position_map(const pe_cli *cli, const pe_dims *dims, pe_instanc
     if (!text)
         return PE_OK;
     pe_choice choice;
-    pe_status status = pe_choice_parse(text, 0, NULL, &choice, err);
+    pe_error own = {0};
+    pe_status status = pe_choice_parse(text, 0, NULL, &choice, &own);
     if (status != PE_OK)
-        return status;
+        return pe_fail(err, status, "--positions: %s", own.text);
     if (!choice.variant->positions)
         status = pe_fail(err, PE_USAGE, "%s is no position map: it leaves positions as they are",
                          choice.variant->id);

@@ -6,6 +6,11 @@
 
 enum { SENTENCE = 2048 };
 
+double pe_worse(double so_far, double next)
+{
+    return isnan(so_far) || so_far > next ? so_far : next;
+}
+
 void pe_say(pe_section *section, const char *format, ...)
 {
     char text[SENTENCE];

@@ -7,6 +7,10 @@
 
 #include <stdbool.h>
 
+/* The larger one, or NaN when either is: a largest difference must not pass over what is no number,
+ * as fmax does. */
+double pe_worse(double so_far, double next);
+
 /* A paragraph. */
 void pe_say(pe_section *section, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

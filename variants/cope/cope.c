@@ -127,16 +127,16 @@ static void PE(logits)(const pe_call *c, const pe_tile *tile, const pe_real *raw
     const int64_t future = pe_opt_int(c, FUTURE);
     const size_t width = (size_t)c->dims->head_dim, rows = (size_t)pe_opt_int(c, NPOS_MAX);
     const pe_real scale = PE(position_scale)(c);
-    for (int i = 0; i < tile->nq; i++) {
-        const int left = tile->nq - i;
-        const size_t row = (size_t)i * (size_t)tile->nk, in_block = (size_t)i % TOGETHER;
-        const pe_real *products = c->scratch + in_block * rows;
-        if (in_block == 0)
-            PE(products)
-        (c, left < TOGETHER ? left : TOGETHER, tile->q + (size_t)i * width, scale);
-        PE(count_back)(c, tile, i, future == ROW, products, raw + row, s + row);
-        if (future == MIRROR)
-            PE(count_forward)(c, tile, i, products, raw + row, s + row);
+    for (int first = 0; first < tile->nq; first += TOGETHER) {
+        const int n = tile->nq - first < TOGETHER ? tile->nq - first : TOGETHER;
+        PE(products)(c, n, tile->q + (size_t)first * width, scale);
+        for (int i = 0; i < n; i++) {
+            const size_t row = (size_t)(first + i) * (size_t)tile->nk;
+            const pe_real *products = c->scratch + (size_t)i * rows;
+            PE(count_back)(c, tile, first + i, future == ROW, products, raw + row, s + row);
+            if (future == MIRROR)
+                PE(count_forward)(c, tile, first + i, products, raw + row, s + row);
+        }
     }
 }
 
